@@ -1,0 +1,98 @@
+package policy
+
+import "time"
+
+// Phase is a part of a stream's life at which something was seen.
+type Phase uint8
+
+// The phases, in their order.
+const (
+	// Connect is the TCP handshake with the endpoint.
+	Connect Phase = iota
+	// Greeting is SOCKS method negotiation and authentication.
+	Greeting
+	// Request is CONNECT: from here on the destination has a part in it.
+	Request
+	// Transfer is everything after the endpoint's success reply.
+	Transfer
+)
+
+var phaseNames = [...]string{"connect", "greeting", "request", "transfer"}
+
+// String is the phase in lower case.
+func (p Phase) String() string {
+	if int(p) < len(phaseNames) {
+		return phaseNames[p]
+	}
+	return "phase?"
+}
+
+// Outcome is how a phase ended.
+type Outcome uint8
+
+// The outcomes.
+const (
+	// None means that the phase was not reached.
+	None Outcome = iota
+	// Answered means that the phase was completed. In Transfer: bytes from the
+	// destination came through.
+	Answered
+	// Overdue means that the phase has taken longer than it should and still
+	// runs: a doubt, no failure yet.
+	Overdue
+	// Silent means that nothing came back within the phase's time limit, or
+	// that the kernel's keep-alive probes or retransmissions go unanswered.
+	Silent
+	// Reset means that an RST ended it; in Connect: connection refused.
+	Reset
+	// Rejected means that an ICMP error ended it (no route, prohibited).
+	Rejected
+	// Closed means that the other side closed before the phase was complete.
+	Closed
+	// Garbage means that the answer was not SOCKS5.
+	Garbage
+	// Denied means that the credentials, or going without, were refused.
+	Denied
+	// Refused means that the endpoint answered CONNECT with an error, in Reply.
+	Refused
+	// Stalled means that a flow stopped in its middle, after Bytes.
+	Stalled
+	// Local means that our own host failed (no network, no descriptors, no
+	// ports): never evidence against an endpoint.
+	Local
+)
+
+var outcomeNames = [...]string{
+	"none", "answered", "overdue", "silent", "reset", "rejected",
+	"closed", "garbage", "denied", "refused", "stalled", "local",
+}
+
+// String is the outcome in lower case.
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return "outcome?"
+}
+
+// Evidence is one observation of one endpoint.
+type Evidence struct {
+	// Phase and Outcome say what was seen.
+	Phase   Phase
+	Outcome Outcome
+	// Asked is when the question was put on the wire whose answer, or lack of
+	// one, this is. Silence counts against an endpoint only if others answered
+	// questions of the same moment.
+	Asked time.Time
+	// At is when it was seen.
+	At time.Time
+	// Took is the phase's duration, for Answered.
+	Took time.Duration
+	// Bytes is what had come from the endpoint in Transfer.
+	Bytes int64
+	// Reply is the SOCKS5 reply code, for Refused.
+	Reply uint8
+	// Elsewhere is true if the same request succeeded through another endpoint
+	// after it had failed here: the destination is not to blame.
+	Elsewhere bool
+}

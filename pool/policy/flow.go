@@ -1,0 +1,20 @@
+package policy
+
+import "time"
+
+// Flow is what the transport knows of one TCP connection, read at one moment.
+// On Linux it comes from TCP_INFO; in the in-memory world from the simulation.
+type Flow struct {
+	// Sent, Acked and Received count payload bytes: handed to the network,
+	// acknowledged by the other side, and come in.
+	Sent, Acked, Received int64
+	// LastRecv and LastAck are how long ago the last payload and the last
+	// acknowledgement of any kind came in.
+	LastRecv, LastAck time.Duration
+	// Unacked is how many segments wait for an acknowledgement, Retransmits how
+	// many times the oldest of them has been sent again, Probes how many
+	// keep-alive (or zero-window) probes are unanswered.
+	Unacked, Retransmits, Probes int
+	// RTT is the smoothed round-trip time; zero if not measured.
+	RTT time.Duration
+}

@@ -1,0 +1,73 @@
+package policy
+
+// State is where an endpoint stands in its life:
+//
+//	reserve ──(needed)──> active ──(evidence)──> suspect ──(verdict)──> dead
+//	   ^                    ^───────(cleared)───────┘                    │ (backoff)
+//	   └──(slot taken)── probation <─────────────────────────────────────┘
+//
+// and from every state to retired, by its source or the operator.
+type State uint8
+
+// The states.
+const (
+	// Reserve is known but unused: neither dialled nor probed.
+	Reserve State = iota
+	// Active holds a slot and serves clients.
+	Active
+	// Suspect serves nobody new while an active endpoint is left; it is
+	// examined out of turn, and its streams stay until the verdict.
+	Suspect
+	// Dead has lost its slot and its streams, and is retested with backoff.
+	Dead
+	// Probation has answered one retest and waits for the second.
+	Probation
+	// Retired is out of the pool for good.
+	Retired
+	// States is the number of states.
+	States
+)
+
+var stateNames = [...]string{"reserve", "active", "suspect", "dead", "probation", "retired"}
+
+// String is the state in lower case, as users see it.
+func (s State) String() string {
+	if int(s) < len(stateNames) {
+		return stateNames[s]
+	}
+	return "state?"
+}
+
+// Verdict is what the pool concludes about an endpoint.
+type Verdict uint8
+
+// The verdicts.
+const (
+	// Unknown means that nothing is concluded, or that what was seen fits
+	// several verdicts: an address that does not answer is blocked or down.
+	Unknown Verdict = iota
+	// Alive means that data passed.
+	Alive
+	// Blocked means that the path to the endpoint is interfered with.
+	Blocked
+	// Frozen means that flows stop after some kilobytes.
+	Frozen
+	// Throttled means that flows are slowed down on the path.
+	Throttled
+	// Down means that the endpoint itself does not run.
+	Down
+	// NoEgress means that the endpoint answers and reaches no destination.
+	NoEgress
+	// Misconfigured means wrong credentials, or not a SOCKS5 proxy.
+	Misconfigured
+)
+
+var verdictNames = [...]string{"unknown", "alive", "blocked", "frozen", "throttled", "down", "no-egress", "misconfigured"}
+
+// String is the verdict in lower case, as users see it.
+func (v Verdict) String() string {
+	if int(v) < len(verdictNames) {
+		return verdictNames[v]
+	}
+	return "verdict?"
+}
