@@ -1,0 +1,55 @@
+# Only Go, git and make are needed for build, run and test.
+
+GO       ?= go
+BIN      := bin/paperplane
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS  := -X main.version=$(VERSION)
+PACKAGES ?= ./...
+RACE     ?=
+FUZZTIME ?= 5s
+LINT_VERSION := v2.15.0
+LINT     := $(shell $(GO) env GOPATH)/bin/golangci-lint
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test race fuzz bench lint cover clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/paperplane
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/paperplane
+
+run: build ## build, then play April 2018 in one process (ARGS='--duration 30s')
+	$(BIN) lab $(ARGS)
+
+test: ## run all tests, in random order (RACE=1 for the race detector)
+	$(GO) test -shuffle=on $(if $(RACE),-race) $(PACKAGES)
+
+race: ## run all tests with the race detector
+	@$(MAKE) --no-print-directory test RACE=1
+
+fuzz: ## fuzz each parser for a few seconds (FUZZTIME=5s)
+	@set -e; for package in $$($(GO) list $(PACKAGES)); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+bench: ## run the benchmarks, with allocations
+	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+lint: $(LINT) ## look for mistakes, and for imports against the rules
+	$(LINT) run $(PACKAGES)
+
+$(LINT):
+	$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+cover: ## measure the tests' coverage, into out/cover.html
+	@mkdir -p out
+	$(GO) test -coverprofile out/cover.txt -coverpkg ./... $(PACKAGES)
+	$(GO) tool cover -html out/cover.txt -o out/cover.html
+	@$(GO) tool cover -func out/cover.txt | tail -n 1
+
+clean: ## remove what the targets above have made
+	rm -rf bin out
