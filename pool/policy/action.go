@@ -1,0 +1,34 @@
+package policy
+
+// ActionKind is what a [Group] asks for or tells.
+type ActionKind uint8
+
+// The kinds of action.
+const (
+	// Transition tells that Endpoint went From one state To another.
+	Transition ActionKind = iota
+	// Examine asks to examine Endpoint at Depth, and each of Controls at Greet
+	// at the same instant, and to give all results to [Group.Examined].
+	Examine
+	// OutageBegan tells that nobody answers, canaries included: it is us.
+	OutageBegan
+	// OutageEnded tells that somebody answers again.
+	OutageEnded
+	// Canary tells that Endpoint, a reserve, is exposed to learn whether it is
+	// us or them. The Examine action follows by itself.
+	Canary
+)
+
+// Action is one thing that [Group.Advance] asks for or tells.
+type Action struct {
+	Kind     ActionKind
+	Endpoint int
+	// For Transition.
+	From, To State
+	Verdict  Verdict
+	Cause    Outcome
+	Why      string
+	// For Examine.
+	Depth    Depth
+	Controls []int
+}

@@ -1,0 +1,165 @@
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Record is what a [Group] keeps of one endpoint.
+type Record struct {
+	// State, Verdict and Cause are the conclusion in force, Why says it in one
+	// sentence, Since is when State began.
+	State   State
+	Verdict Verdict
+	Cause   Outcome
+	Why     string
+	Since   time.Time
+	// Slot is the slot it holds, -1 if none. A suspect keeps its slot.
+	Slot int
+	// Exposed is true once a packet has been sent to it from here.
+	Exposed bool
+
+	prefix   netip.Prefix
+	provider string
+
+	// answered is when the latest question that it answered was asked, seen
+	// when the answer came; used is when a client last made use of it.
+	answered, seen, used time.Time
+	// carried is when it last showed that it carries enough bytes.
+	carried time.Time
+	// doubt is when the earliest question was asked that is still unanswered.
+	// failures counts those since the last answer.
+	doubt    time.Time
+	failures int
+	// transfer is true if what is doubted is not whether it answers but what
+	// it does to flows; then a greeting cannot clear it.
+	transfer bool
+	// stalls and refusals count since it last carried or granted anything.
+	stalls, refusals int
+	stalledAt        int64
+	// confirm is the verdict that awaits one more answered greeting.
+	confirm Outcome
+	// mute is until when lulls raise no suspicion, muteFor the pause's length.
+	mute    time.Time
+	muteFor time.Duration
+	// examine is when it is next to be examined, zero for never; examining is
+	// true while an examination runs. retest is the present backoff.
+	examine   time.Time
+	depth     Depth
+	examining bool
+	routine   bool // what is planned is a routine look, which traffic can replace
+	retest    time.Duration
+}
+
+// inSlot says whether the record takes part in serving clients.
+func (r *Record) inSlot() bool { return r.Slot >= 0 }
+
+// doubtful says whether a question to it is unanswered.
+func (r *Record) doubtful() bool { return !r.doubt.IsZero() || r.State == Suspect }
+
+// Group decides for all endpoints of one relay. Feed it with Answered, Observe
+// and Examined, then call Advance and do what it says. Endpoints are known by
+// their index, the order in which they were added.
+type Group struct {
+	limits  Limits
+	records []Record
+	slots   []int // index of the holder, -1 if free
+	out     outage
+	actions []Action
+	draws   uint64
+	answer  time.Time // when any endpoint last answered
+}
+
+// NewGroup makes an empty group. Equal seeds and equal inputs give equal
+// decisions. It fails if the limits are not valid.
+func NewGroup(l Limits, seed uint64) (*Group, error) {
+	if err := l.Validate(); err != nil {
+		return nil, err
+	}
+	l = l.withDefaults()
+	g := &Group{limits: l, draws: Mix(seed), slots: make([]int, l.Active)}
+	for i := range g.slots {
+		g.slots[i] = -1
+	}
+	return g, nil
+}
+
+// Add takes in an endpoint as a reserve and returns its index.
+func (g *Group) Add(s Spec, now time.Time) int {
+	i := len(g.records)
+	provider := s.Provider
+	if provider == "" {
+		provider = fmt.Sprintf("unknown %d", i)
+	}
+	g.records = append(g.records, Record{
+		Slot: -1, Since: now, prefix: Neighbourhood(s.Addr), provider: provider,
+	})
+	return i
+}
+
+// Len is how many endpoints were added, retired ones included.
+func (g *Group) Len() int { return len(g.records) }
+
+// Record is a copy of what is kept of endpoint i.
+func (g *Group) Record(i int) Record { return g.records[i] }
+
+// Slots lists the holder of each slot by index, -1 for a free one. The slice is
+// the group's own: read it before the next call.
+func (g *Group) Slots() []int { return g.slots }
+
+// Outage is true while nobody answers and it is taken to be our own network.
+func (g *Group) Outage() bool { return g.out.stage == ours }
+
+// Retire takes endpoint i out for good.
+func (g *Group) Retire(i int, now time.Time) {
+	if g.records[i].State != Retired {
+		g.move(i, Removed, now, g.records[i].Verdict, None, "removed")
+	}
+}
+
+// draw is 64 seeded pseudo-random bits.
+func (g *Group) draw() uint64 {
+	g.draws++
+	return Mix(g.draws)
+}
+
+// shorten takes up to a fifth off d at random, so that examinations of many
+// endpoints, or of many relays, do not fall into step.
+func (g *Group) shorten(d time.Duration) time.Duration {
+	return d - time.Duration(unit(g.draw())*.2*float64(d))
+}
+
+// move makes a transition and queues it as an action.
+func (g *Group) move(i int, e Event, now time.Time, v Verdict, cause Outcome, why string) {
+	r := &g.records[i]
+	to, err := Next(r.State, e)
+	if err != nil {
+		// The callers check the state first; a mistake there must not corrupt
+		// the group, so the step is left out.
+		return
+	}
+	from := r.State
+	r.State, r.Verdict, r.Cause, r.Why, r.Since = to, v, cause, why, now
+	if to == Dead || to == Retired || to == Reserve {
+		if r.inSlot() {
+			g.slots[r.Slot] = -1
+			r.Slot = -1
+		}
+		r.examine = time.Time{}
+	}
+	if to != Suspect {
+		r.doubt, r.failures, r.transfer, r.stalls, r.refusals, r.confirm = time.Time{}, 0, false, 0, 0, None
+	}
+	g.actions = append(g.actions, Action{Kind: Transition, Endpoint: i, From: from, To: to, Verdict: v, Cause: cause, Why: why})
+}
+
+// Listens says whether an answer of endpoint i would change anything now, so
+// that it should not wait until the next Advance.
+func (g *Group) Listens(i int) bool {
+	r := &g.records[i]
+	return r.State != Active || r.doubtful() || r.refusals > 0
+}
+
+// Questioned says whether it is in question if anybody answers at all.
+func (g *Group) Questioned() bool { return g.out.stage != calm }

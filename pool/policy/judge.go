@@ -1,0 +1,301 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+)
+
+// Control is the examination of another endpoint, begun at the same instant as
+// that of a suspect, to show whether our own network worked at that moment.
+type Control struct {
+	Endpoint    int
+	Examination Examination
+}
+
+// Examined takes the results of an Examine action. Silence condemns only if a
+// control that was asked at the same instant answered (the witness rule); a
+// reset, a rejection or wrong bytes are themselves an answer.
+func (g *Group) Examined(i int, x Examination, controls []Control) {
+	r := &g.records[i]
+	r.examining = false
+	r.Exposed = true
+	witnessed := false
+	for _, c := range controls {
+		switch {
+		case c.Examination.Greeting == Answered:
+			witnessed = true
+			g.answered(c.Endpoint, c.Examination.Asked, c.Examination.At)
+		case x.Greeting == Silent && c.Examination.Greeting == Silent:
+			g.Observe(c.Endpoint, Evidence{Phase: c.Examination.Phase, Outcome: Silent, Asked: c.Examination.Asked, At: c.Examination.At})
+		}
+	}
+	if r.State == Retired {
+		return
+	}
+	switch x.Greeting {
+	case None, Local:
+		g.examineAt(i, x.At.Add(time.Second), x.Depth)
+		if x.Greeting == None {
+			g.unexaminable(i, x.At)
+		}
+	case Answered:
+		g.greeted(i, x)
+	case Silent:
+		if witnessed && !x.Asked.Before(g.out.ended) {
+			g.failed(i, x)
+		} else {
+			g.unwitnessed(i, x)
+		}
+	default:
+		g.failed(i, x)
+	}
+}
+
+// unexaminable decides where no examination is to be had, by traffic alone.
+func (g *Group) unexaminable(i int, now time.Time) {
+	r := &g.records[i]
+	r.examine = time.Time{}
+	if r.State != Suspect {
+		return
+	}
+	if r.transfer {
+		g.judgeByTraffic(i, now)
+	}
+}
+
+// greeted goes on from an answered greeting.
+func (g *Group) greeted(i int, x Examination) {
+	confirm := g.records[i].confirm
+	reserve := g.records[i].State == Reserve
+	dead := g.records[i].State == Dead
+	g.answered(i, x.Asked, x.At)
+	r := &g.records[i]
+	switch {
+	case reserve:
+		// A canary: answered has put it to use.
+	case confirm != None && r.State == Suspect:
+		g.condemnTransfer(i, confirm, x.At)
+	case dead:
+		g.retested(i, x)
+	case x.Depth == Greet:
+		if r.State == Suspect {
+			g.examineAt(i, x.At, Carry)
+		}
+	default:
+		g.carried(i, x)
+	}
+}
+
+// carried judges a transfer after an answered greeting.
+func (g *Group) carried(i int, x Examination) {
+	r := &g.records[i]
+	switch x.Carried {
+	case Answered:
+		r.carried = x.At
+		g.passed(i, x)
+	case None:
+		r.carried = x.At // nothing to learn here until the next time
+		if r.State == Suspect && r.transfer {
+			g.judgeByTraffic(i, x.At)
+			return
+		}
+		g.passed(i, x)
+	default:
+		g.carriedBadly(i, x)
+	}
+}
+
+// passed lets an endpoint go on after an examination without complaint.
+func (g *Group) passed(i int, x Examination) {
+	r := &g.records[i]
+	_, why := Conclude(x)
+	switch r.State {
+	case Suspect:
+		if r.transfer {
+			r.muteFor = min(max(2*r.muteFor, g.limits.MuteMin), g.limits.MuteMax)
+			r.mute = x.At.Add(r.muteFor)
+		}
+		g.clear(i, x.At, why)
+	case Probation:
+		if slot := g.freeSlot(); slot >= 0 {
+			g.serve(i, slot, x.At, Alive, why)
+		} else {
+			g.move(i, Benched, x.At, Alive, None, why)
+		}
+	case Active:
+		r.stalls, r.refusals = 0, 0
+		if r.Verdict != Alive {
+			r.Verdict, r.Why = Alive, why
+			g.actions = append(g.actions, Action{Kind: Transition, Endpoint: i, From: Active, To: Active, Verdict: Alive, Why: why})
+		}
+	}
+}
+
+func (g *Group) clear(i int, now time.Time, why string) {
+	if g.records[i].inSlot() {
+		g.move(i, Cleared, now, Alive, None, why)
+	} else {
+		g.move(i, Benched, now, Alive, None, why)
+	}
+}
+
+// carriedBadly answers a transfer that went wrong: it is confirmed first. For a
+// stall that takes one more greeting, which shows that the path and the process
+// are there and only the flow is not; for anything else one more transfer.
+func (g *Group) carriedBadly(i int, x Examination) {
+	r := &g.records[i]
+	v, why := Conclude(x)
+	switch r.State {
+	case Probation:
+		g.condemn(i, x.At, v, x.Carried, why)
+	case Active:
+		g.move(i, Doubted, x.At, Unknown, x.Carried, why)
+		r.transfer = true
+		r.stalledAt = x.Bytes
+		if x.Carried == Stalled {
+			r.confirm = Stalled
+			g.examineAt(i, x.At, Greet)
+		} else {
+			g.examineAt(i, x.At, Carry)
+		}
+	case Suspect:
+		r.transfer = true
+		if x.Carried == Stalled || x.Carried == Silent {
+			r.confirm, r.stalledAt = x.Carried, x.Bytes
+			g.examineAt(i, x.At, Greet)
+			return
+		}
+		g.condemn(i, x.At, v, x.Carried, why)
+	}
+}
+
+func (g *Group) condemnTransfer(i int, cause Outcome, now time.Time) {
+	if cause == Silent {
+		g.condemn(i, now, NoEgress, Silent, "answers the greeting, and carries nothing")
+		return
+	}
+	g.condemn(i, now, Frozen, Stalled, fmt.Sprintf("flows stop after %d KiB, while greetings are answered", g.records[i].stalledAt>>10))
+}
+
+// judgeByTraffic decides without a probe target, by what streams showed.
+func (g *Group) judgeByTraffic(i int, now time.Time) {
+	r := &g.records[i]
+	switch {
+	case r.refusals >= 3:
+		g.condemn(i, now, NoEgress, Refused, fmt.Sprintf("refused %d requests in a row that others granted", r.refusals))
+	case r.stalls >= 2 && r.Cause == Stalled:
+		g.condemn(i, now, Frozen, Stalled, fmt.Sprintf("%d streams stopped in mid-flow, the last after %d KiB", r.stalls, r.stalledAt>>10))
+	case r.stalls >= 2:
+		g.condemn(i, now, Unknown, r.Cause, fmt.Sprintf("%d streams ended before a byte that arrived through others", r.stalls))
+	default:
+		stalls := r.stalls
+		r.muteFor = 0
+		g.clear(i, now, "one lull in one stream, and greetings are answered")
+		g.records[i].stalls = stalls // the next lull is the second
+	}
+}
+
+// failed takes an examination that shows that the endpoint does not answer.
+func (g *Group) failed(i int, x Examination) {
+	r := &g.records[i]
+	v, why := Conclude(x)
+	switch r.State {
+	case Active:
+		sure := r.failures > 0
+		g.move(i, Doubted, x.At, Unknown, x.Greeting, why)
+		r.doubt, r.failures = x.Asked, r.failures+1
+		if sure {
+			g.condemn(i, x.At, v, x.Greeting, why)
+		} else {
+			g.examineAt(i, x.At, Greet)
+		}
+	case Suspect, Probation, Reserve:
+		g.condemn(i, x.At, v, x.Greeting, why)
+	case Dead:
+		g.postpone(i, x.At)
+	}
+}
+
+// unwitnessed takes silence of which nobody can say whose fault it is.
+func (g *Group) unwitnessed(i int, x Examination) {
+	r := &g.records[i]
+	switch r.State {
+	case Active:
+		_, why := Conclude(x)
+		g.move(i, Doubted, x.At, Unknown, Silent, why)
+		r.doubt, r.failures = x.Asked, r.failures+1
+		g.examineAt(i, x.At, Greet)
+		g.sweep(x.At)
+	case Suspect:
+		if r.doubt.IsZero() {
+			r.doubt = x.Asked
+		}
+		if g.sweep(x.At) {
+			g.examineAt(i, x.At, Greet)
+		} else {
+			g.examineAt(i, x.At.Add(time.Second), Greet)
+		}
+	case Reserve:
+		r.doubt = x.Asked // a canary; the next one shall be another
+	case Dead:
+		g.examineAt(i, x.At.Add(g.limits.RetestMin), Carry)
+	case Probation:
+		g.examineAt(i, x.At.Add(time.Second), Carry)
+	}
+}
+
+// sweep has every active endpoint that is not in doubt examined now, and says
+// whether there is any: it can bear witness.
+func (g *Group) sweep(now time.Time) bool {
+	any := false
+	for _, i := range g.slots {
+		if i >= 0 && g.records[i].State == Active && !g.records[i].doubtful() {
+			any = true
+			if !g.records[i].examining {
+				g.examineAt(i, now, Greet)
+			}
+		}
+	}
+	return any
+}
+
+// condemn moves an endpoint to the dead and plans its first retest.
+func (g *Group) condemn(i int, now time.Time, v Verdict, cause Outcome, why string) {
+	g.move(i, Condemned, now, v, cause, why)
+	g.records[i].retest = 0
+	g.postpone(i, now)
+}
+
+// postpone plans the next retest of a dead endpoint, twice as far away as the
+// last one.
+func (g *Group) postpone(i int, now time.Time) {
+	r := &g.records[i]
+	r.retest = min(max(2*r.retest, g.limits.RetestMin), g.limits.RetestMax)
+	r.examine = time.Time{}
+	g.examineAt(i, now.Add(g.shorten(r.retest)), Carry)
+}
+
+// retested takes the answered retest of a dead endpoint; answered may have
+// moved it to probation already.
+func (g *Group) retested(i int, x Examination) {
+	r := &g.records[i]
+	v, why := Conclude(x)
+	unseen := x.Carried == None && (r.Cause == Stalled || r.Cause == Refused)
+	if v != Alive || unseen && x.At.Sub(r.Since) < g.limits.RetestMax {
+		if r.State == Probation {
+			g.condemn(i, x.At, v, x.Carried, why)
+			return
+		}
+		g.postpone(i, x.At)
+		return
+	}
+	if r.State == Dead {
+		g.move(i, Returned, x.At, Alive, None, why)
+	}
+	r.examine = time.Time{}
+	pause := g.limits.Probation
+	if g.freeSlot() >= 0 {
+		pause = 0
+	}
+	g.examineAt(i, x.At.Add(pause), Carry)
+}

@@ -1,0 +1,160 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+)
+
+// Answered tells that endpoint i has answered the greeting of a question asked
+// at the given time, and that a client made use of it then.
+func (g *Group) Answered(i int, asked, at time.Time) {
+	g.records[i].used = later(g.records[i].used, at)
+	g.answered(i, asked, at)
+}
+
+// Use tells that a client has a stream through endpoint i open, so that it is
+// looked after as one in use.
+func (g *Group) Use(i int, now time.Time) {
+	g.records[i].used = later(g.records[i].used, now)
+}
+
+// answered takes an answer into account: doubts about questions asked before it
+// are dispelled, and so is an outage that had begun before.
+func (g *Group) answered(i int, asked, at time.Time) {
+	r := &g.records[i]
+	r.Exposed = true
+	r.answered, r.seen = later(r.answered, asked), later(r.seen, at)
+	g.answer = later(g.answer, at)
+	if !r.doubt.After(asked) {
+		r.doubt, r.failures = time.Time{}, 0
+	}
+	switch r.State {
+	case Suspect:
+		if !r.transfer && r.doubt.IsZero() {
+			g.clear(i, at, "answers again")
+		}
+	case Dead:
+		// Somebody had nothing better to try, and it worked. For causes that
+		// only a transfer shows, an answered greeting proves nothing.
+		if r.Cause != Stalled && r.Cause != Refused && r.Since.Before(asked) {
+			g.move(i, Returned, at, Unknown, None, "answered a client")
+			g.examineAt(i, at, Carry)
+		}
+	}
+	g.heard(i, asked, at)
+}
+
+// Carried tells that endpoint i has brought bytes of a destination to a client,
+// or was granted a request, asked at the given time.
+func (g *Group) Carried(i int, asked, at time.Time) {
+	r := &g.records[i]
+	r.used = later(r.used, at)
+	r.refusals = 0
+}
+
+// Observe takes evidence of trouble. Answers go to Answered.
+func (g *Group) Observe(i int, ev Evidence) {
+	r := &g.records[i]
+	r.Exposed = true
+	r.used = later(r.used, ev.At)
+	if ev.Outcome == None || ev.Outcome == Local || ev.Outcome == Answered || r.State == Retired {
+		return
+	}
+	if ev.Phase == Transfer || ev.Outcome == Refused {
+		g.observeTransfer(i, ev)
+		return
+	}
+	if !r.answered.Before(ev.Asked) {
+		return // it has answered a later question since
+	}
+	if r.doubt.IsZero() || ev.Asked.Before(r.doubt) {
+		r.doubt = ev.Asked
+	}
+	r.failures++
+	if r.State != Active {
+		return
+	}
+	// One late answer is looked into; the second without an answer between
+	// them, or any outright failure, keeps new requests away.
+	if ev.Outcome != Overdue || r.failures > 1 {
+		g.suspect(i, ev, fmt.Sprintf("%s %s", ev.Phase, ev.Outcome), false)
+	}
+	g.examineAt(i, ev.At, Greet)
+}
+
+func (g *Group) observeTransfer(i int, ev Evidence) {
+	r := &g.records[i]
+	if r.State != Active && r.State != Suspect {
+		return
+	}
+	switch ev.Outcome {
+	case Overdue:
+		g.examineAt(i, ev.At, Greet)
+	case Silent:
+		if r.answered.After(ev.Asked) {
+			// The path is fine for others: one stream's trouble, not a verdict.
+			g.examineAt(i, ev.At, Carry)
+			return
+		}
+		if r.doubt.IsZero() || ev.Asked.Before(r.doubt) {
+			r.doubt = ev.Asked
+		}
+		r.failures++
+		g.suspect(i, ev, "a stream's path is silent", false)
+		g.examineAt(i, ev.At, Greet)
+	case Stalled:
+		r.stalls++
+		r.stalledAt = ev.Bytes
+		if ev.At.Before(r.mute) {
+			return
+		}
+		g.suspect(i, ev, fmt.Sprintf("a stream stopped after %d KiB", ev.Bytes>>10), true)
+		g.examineAt(i, ev.At, Carry)
+	case Refused:
+		if !ev.Elsewhere {
+			return
+		}
+		r.refusals++
+		if r.refusals >= 3 {
+			g.suspect(i, ev, fmt.Sprintf("refuses what others grant (reply %d)", ev.Reply), true)
+			g.examineAt(i, ev.At, Carry)
+		}
+	default:
+		if !ev.Elsewhere {
+			return // a stream that ends in mid-flow may be the destination's
+		}
+		r.stalls++
+		r.stalledAt = ev.Bytes
+		if r.stalls >= 2 {
+			g.suspect(i, ev, fmt.Sprintf("first bytes end in %s that arrive through others", ev.Outcome), true)
+		}
+		g.examineAt(i, ev.At, Carry)
+	}
+}
+
+func (g *Group) suspect(i int, ev Evidence, why string, transfer bool) {
+	r := &g.records[i]
+	if r.State != Active {
+		return
+	}
+	g.move(i, Doubted, ev.At, Unknown, ev.Outcome, why)
+	r.transfer = r.transfer || transfer
+}
+
+// examineAt brings the next examination of i forward to at, and makes it as
+// deep as asked for.
+func (g *Group) examineAt(i int, at time.Time, d Depth) {
+	r := &g.records[i]
+	if r.routine || r.examine.IsZero() || at.Before(r.examine) {
+		r.examine = at
+	}
+	r.routine = false
+	r.depth = max(r.depth, d)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

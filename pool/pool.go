@@ -1,0 +1,224 @@
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-memdb"
+
+	"github.com/paperplane-relay/paperplane/pool/policy"
+)
+
+// ErrDuplicate is returned by [Pool.Add] for an endpoint that is already there.
+var ErrDuplicate = errors.New("endpoint is in the pool already")
+
+// Pool is a set of endpoints and what is known of them. Make it with New, fill
+// it with Add, and keep Run going while it is in use. All methods are safe for
+// concurrent use.
+type Pool struct {
+	config   Config
+	selector policy.Selector
+	logger   *slog.Logger
+	db       *memdb.MemDB
+	born     time.Time // what endpoints count their nanoseconds from
+
+	view    atomic.Pointer[view]
+	moves   moves
+	turns   atomic.Uint64
+	listens atomic.Bool // an outage is in question: every answer counts at once
+	wake    chan struct{}
+
+	mu        sync.Mutex // guards what follows, and writing to db and view
+	group     *policy.Group
+	endpoints []*Endpoint
+	byName    map[string]*Endpoint
+	changed   chan struct{}
+	dirty     map[int]struct{} // rows to be written
+	synced    []int64          // per endpoint: the answer that the group knows of
+
+	watchMu sync.Mutex
+	watches map[*Watch]struct{}
+}
+
+// New makes an empty pool. It starts nothing. It fails if the configuration is
+// not valid.
+func New(c Config) (*Pool, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("pool: %w", err)
+	}
+	group, err := policy.NewGroup(c.limits(), c.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("pool: %w", err)
+	}
+	db, err := memdb.NewMemDB(schema())
+	if err != nil {
+		return nil, fmt.Errorf("pool: %w", err)
+	}
+	p := &Pool{
+		config:   c,
+		selector: c.Selector,
+		logger:   c.Logger,
+		db:       db,
+		born:     time.Now(),
+		group:    group,
+		byName:   make(map[string]*Endpoint),
+		wake:     make(chan struct{}, 1),
+		changed:  make(chan struct{}),
+		dirty:    make(map[int]struct{}),
+		watches:  make(map[*Watch]struct{}),
+	}
+	if p.selector == nil {
+		p.selector = policy.Sticky
+	}
+	if p.logger == nil {
+		p.logger = slog.New(slog.DiscardHandler)
+	}
+	p.view.Store(&view{slots: make([]slot, len(group.Slots()))})
+	return p, nil
+}
+
+// Add takes endpoints into the reserve; the best of them are put to use when
+// Run next looks, at once if it runs. Specs that cannot be used are left out,
+// and all of their errors are returned, joined.
+func (p *Pool) Add(specs ...policy.Spec) error {
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, s := range specs {
+		name := s.Name()
+		if _, ok := p.byName[name]; ok {
+			errs = append(errs, fmt.Errorf("%s: %w", name, ErrDuplicate))
+			continue
+		}
+		i := p.group.Add(s, now)
+		e := &Endpoint{pool: p, index: i, spec: s, name: name, prefix: policy.Neighbourhood(s.Addr)}
+		e.listens.Store(true)
+		p.endpoints = append(p.endpoints, e)
+		p.synced = append(p.synced, 0)
+		p.byName[name] = e
+		p.dirty[i] = struct{}{}
+	}
+	errs = append(errs, p.store())
+	p.rouse()
+	return errors.Join(errs...)
+}
+
+// Endpoint finds a member by its name, nil if there is none.
+func (p *Pool) Endpoint(name string) *Endpoint {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.byName[name]
+}
+
+// Endpoints is a snapshot of all rows, sorted by name. The rows are shared: do
+// not change them.
+func (p *Pool) Endpoints() []*Row {
+	return p.rows(indexID)
+}
+
+// InState is a snapshot of the rows in one state, sorted by name.
+func (p *Pool) InState(s policy.State) []*Row {
+	return p.rows(indexState, s)
+}
+
+func (p *Pool) rows(index string, args ...any) []*Row {
+	it, err := p.db.Txn(false).Get(tableEndpoints, index, args...)
+	if err != nil {
+		// Only a wrong index name or argument type can do this.
+		panic(fmt.Sprintf("pool: reading %s by %s: %v", tableEndpoints, index, err))
+	}
+	var rows []*Row
+	for obj := it.Next(); obj != nil; obj = it.Next() {
+		rows = append(rows, obj.(*Row))
+	}
+	return rows
+}
+
+// Outage is true while no endpoint answers and our own network is to blame.
+func (p *Pool) Outage() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.group.Outage()
+}
+
+// Retire takes an endpoint out for good; its open streams are left to end. It
+// reports whether there was one of that name.
+func (p *Pool) Retire(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, ok := p.byName[name]
+	if !ok {
+		return false
+	}
+	p.group.Retire(e.index, time.Now())
+	p.rouse()
+	return true
+}
+
+// report hands trouble, and answers that matter now, to the group.
+func (p *Pool) report(e *Endpoint, ev policy.Evidence) {
+	p.mu.Lock()
+	switch {
+	case ev.Outcome != policy.Answered:
+		p.sync(e)
+		p.group.Observe(e.index, ev)
+	case ev.Phase == policy.Request:
+		p.group.Carried(e.index, ev.Asked, ev.At)
+	case ev.Phase == policy.Greeting:
+		p.sync(e)
+	}
+	e.listens.Store(p.group.Listens(e.index))
+	p.mu.Unlock()
+	p.rouse()
+}
+
+// sync tells the group of the endpoint's latest answer. The lock is held.
+func (p *Pool) sync(e *Endpoint) {
+	if asked := e.answered.Load(); asked > p.synced[e.index] {
+		p.synced[e.index] = asked
+		p.group.Answered(e.index, p.born.Add(time.Duration(asked)), p.born.Add(time.Duration(e.seen.Load())))
+	}
+}
+
+// store writes the rows that have changed, in one transaction. The lock is held.
+func (p *Pool) store() error {
+	if len(p.dirty) == 0 {
+		return nil
+	}
+	txn := p.db.Txn(true)
+	for i := range p.dirty {
+		e, r := p.endpoints[i], p.group.Record(i)
+		row := &Row{
+			Name: e.name, Spec: e.spec, Prefix: e.prefix, Provider: e.spec.Provider,
+			State: r.State, Verdict: r.Verdict, Cause: r.Cause, Why: r.Why, Since: r.Since,
+			Slot: r.Slot, Exposed: r.Exposed,
+		}
+		if err := txn.Insert(tableEndpoints, row); err != nil {
+			txn.Abort()
+			return fmt.Errorf("pool: storing %s: %w", e.name, err)
+		}
+	}
+	txn.Commit()
+	clear(p.dirty)
+	return nil
+}
+
+// rouse has Run look now.
+func (p *Pool) rouse() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// countMove counts a client that is sent elsewhere than before.
+func (p *Pool) countMove() {
+	if p.moves.moved.Add(1) == 1 {
+		p.rouse()
+	}
+}
