@@ -36,7 +36,6 @@ type Pool struct {
 	group     *policy.Group
 	endpoints []*Endpoint
 	byName    map[string]*Endpoint
-	changed   chan struct{}
 	dirty     map[int]struct{} // rows to be written
 	synced    []int64          // per endpoint: the answer that the group knows of
 
@@ -67,7 +66,6 @@ func New(c Config) (*Pool, error) {
 		group:    group,
 		byName:   make(map[string]*Endpoint),
 		wake:     make(chan struct{}, 1),
-		changed:  make(chan struct{}),
 		dirty:    make(map[int]struct{}),
 		watches:  make(map[*Watch]struct{}),
 	}
@@ -77,7 +75,7 @@ func New(c Config) (*Pool, error) {
 	if p.logger == nil {
 		p.logger = slog.New(slog.DiscardHandler)
 	}
-	p.view.Store(&view{slots: make([]slot, len(group.Slots()))})
+	p.view.Store(newView(len(group.Slots())))
 	return p, nil
 }
 

@@ -19,6 +19,12 @@ type view struct {
 	total int // sum of the shares of the active ones
 	// rest are the suspects, then the dead, the least bad first.
 	rest []*Endpoint
+	// changed is closed when this view is no longer the published one.
+	changed chan struct{}
+}
+
+func newView(slots int) *view {
+	return &view{slots: make([]slot, slots), changed: make(chan struct{})}
 }
 
 type slot struct {
@@ -32,18 +38,16 @@ type slot struct {
 // publish makes a new view from the group and the rows. The lock is held.
 func (p *Pool) publish() {
 	old := p.view.Load()
-	v := &view{slots: make([]slot, len(p.group.Slots()))}
+	v := newView(len(p.group.Slots()))
 	for n, i := range p.group.Slots() {
 		s := &v.slots[n]
-		if old != nil {
-			s.generation = old.slots[n].generation
-		}
+		s.generation = old.slots[n].generation
 		s.candidate.Slot, s.candidate.Share = n, 1
 		if i < 0 {
 			continue
 		}
 		s.endpoint = p.endpoints[i]
-		if old == nil || old.slots[n].endpoint != s.endpoint {
+		if old.slots[n].endpoint != s.endpoint {
 			s.generation++
 		}
 		s.active = s.endpoint.State() == policy.Active
@@ -59,8 +63,7 @@ func (p *Pool) publish() {
 	}
 	v.rest = p.leastBad()
 	p.view.Store(v)
-	close(p.changed)
-	p.changed = make(chan struct{})
+	close(old.changed)
 }
 
 // leastBad lists suspects, then endpoints on probation, then dead ones: those
@@ -104,11 +107,7 @@ func (p *Pool) leastBad() []*Endpoint {
 
 // Changed is closed when the published view next changes: when an endpoint
 // changes its state.
-func (p *Pool) Changed() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.changed
-}
+func (p *Pool) Changed() <-chan struct{} { return p.view.Load().changed }
 
 // epoch is the client's count of planned rotations: each client has its own
 // moment within the interval.
