@@ -1,0 +1,118 @@
+package blocker
+
+import (
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// RuleID names a rule within the history of one rule set. Zero names none.
+type RuleID uint64
+
+// Rule is one order to the border: when to act, and what to do.
+type Rule struct {
+	When When
+	Do   Action
+}
+
+// When selects flows and packets. All its conditions must hold; an empty one
+// always does, so the zero value means every packet of every flow.
+type When struct {
+	// Prefixes holds blocks of server addresses: the far end of a flow.
+	Prefixes []netip.Prefix
+	// Set is more of the same, for lists too long to copy. It may be nil.
+	Set *PrefixSet
+	// Ports holds server ports.
+	Ports []uint16
+	// Names holds host names. Each means itself and its subdomains, in any
+	// case. A flow shows its name in a TLS ClientHello (SNI), in an HTTP Host
+	// field, or in a SOCKS5 CONNECT sent in clear, also in one inside the
+	// other. Until it has shown one that is listed, no such rule concerns it.
+	Names []string
+	// From and Until bound the rule in time: From inclusive, Until exclusive.
+	// The zero time does not bound.
+	From, Until time.Time
+	// Probability is the share of flows concerned, 0 to 1, drawn once for each
+	// flow. Zero means 1: a rule that concerns nobody need not be written.
+	Probability float64
+	// Dir limits the rule to packets of one direction.
+	Dir Direction
+}
+
+// compiled is a rule prepared for looking up. It is immutable.
+type compiled struct {
+	id       RuleID
+	rule     Rule
+	prefixes *PrefixSet // nil: any address
+	names    map[string]struct{}
+}
+
+func compile(id RuleID, r Rule) *compiled {
+	r.When.Prefixes = slices.Clone(r.When.Prefixes)
+	r.When.Ports = slices.Clone(r.When.Ports)
+	r.When.Names = slices.Clone(r.When.Names)
+	c := &compiled{id: id, rule: r}
+	if len(r.When.Prefixes) > 0 {
+		c.prefixes = r.When.Set.With(r.When.Prefixes...)
+	} else {
+		c.prefixes = r.When.Set
+	}
+	if len(r.When.Names) > 0 {
+		c.names = make(map[string]struct{}, len(r.When.Names))
+		for _, n := range r.When.Names {
+			c.names[canonical(n)] = struct{}{}
+		}
+	}
+	return c
+}
+
+// reaches reports whether the rule could concern a flow to server, whatever
+// its names and the time.
+func (c *compiled) reaches(server netip.AddrPort) bool {
+	if c.prefixes != nil && !c.prefixes.Contains(server.Addr()) {
+		return false
+	}
+	return len(c.rule.When.Ports) == 0 || slices.Contains(c.rule.When.Ports, server.Port())
+}
+
+// drawn reports whether the flow with this seed is among the rule's share. It
+// is a hash, so that the draw needs no state and is the same for ever.
+func (c *compiled) drawn(seed uint64) bool {
+	p := c.rule.When.Probability
+	if p <= 0 || p >= 1 {
+		return true
+	}
+	x := seed ^ uint64(c.id)*0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	x ^= x >> 31
+	return float64(x) < p*math.MaxUint64
+}
+
+// inForce reports whether now lies between the rule's dates.
+func (c *compiled) inForce(now time.Time) bool {
+	w := &c.rule.When
+	return (w.From.IsZero() || !now.Before(w.From)) && (w.Until.IsZero() || now.Before(w.Until))
+}
+
+// lists reports whether name or a domain above it is among the rule's names.
+func (c *compiled) lists(name string) bool {
+	for name != "" {
+		if _, ok := c.names[name]; ok {
+			return true
+		}
+		_, rest, found := strings.Cut(name, ".")
+		if !found {
+			return false
+		}
+		name = rest
+	}
+	return false
+}
+
+// canonical is a host name as it is compared: lower case, no final dot.
+func canonical(name string) string {
+	return strings.ToLower(strings.TrimSuffix(name, "."))
+}

@@ -1,0 +1,21 @@
+// Package memnet is a network in memory: connections with TCP addresses that
+// behave towards their users as a kernel's do, on good paths and on bad ones.
+//
+// A [Network] joins hosts. A [Host] has one address; it listens and dials. What
+// lies between two hosts is a [Path]: the time a packet takes on either side of
+// a [Border], and the border itself, which sees every packet and says what
+// happens to it. A [Conn] is one end of a connection.
+//
+// What is simulated is what can be seen through a socket: the three-way
+// handshake, retransmission with backoff, the time limits of Linux, the buffers
+// that make a write block, flow control, half-closed connections, RST for
+// unread data, lingering after Close, keep-alive and zero-window probes, the
+// errors' errno values. A packet is decided on at the moment it is sent; a
+// train of segments sent at one moment is one packet, which a border can split
+// at any byte. There is no congestion control and no reordering: bandwidth is
+// without limit, latency is constant.
+//
+// Time is time.Now and timers, so a network works in real time and inside a
+// testing/synctest bubble; make it inside the bubble that uses it. It has no
+// goroutines. An idle connection has no timer.
+package memnet
