@@ -1,0 +1,517 @@
+package relay_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/net/proxy"
+
+	"github.com/paperplane-relay/paperplane/pool"
+	"github.com/paperplane-relay/paperplane/pool/policy"
+	"github.com/paperplane-relay/paperplane/pool/probe"
+	"github.com/paperplane-relay/paperplane/pool/upstream"
+	"github.com/paperplane-relay/paperplane/relay"
+	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/memnet"
+)
+
+// The arena of the failure table: 16 endpoints in four prefixes of two
+// providers, 50 clients whose requests never stop and are never repeated, and
+// long streams. A request fails if CONNECT is not granted, or its first
+// destination byte does not come, within patience.
+const (
+	patience = 10 * time.Second
+	// oneWay is the latency of each of the two halves of the path, so that a
+	// round trip takes 80 ms.
+	oneWay = 20 * time.Millisecond
+	rtt    = 4 * oneWay
+	// warm is how long the arena runs before anything is done to it.
+	warm = 20 * time.Second
+)
+
+// suite is what a request sends.
+type suite struct {
+	name   string
+	port   string
+	flight []byte
+	replay relay.Replay
+}
+
+func suites() []suite {
+	return []suite{
+		{name: "A/GET", port: "80", flight: []byte("GET / HTTP/1.1\r\nHost: site.lab\r\n\r\n")},
+		{name: "A/TLS", port: "443", flight: clientHello("site.lab")},
+		{name: "B", port: "9", flight: []byte("?"), replay: relay.Always},
+	}
+}
+
+// clientHello is the first flight of a real TLS client.
+func clientHello(name string) []byte {
+	near, far := net.Pipe()
+	defer far.Close()
+	go func() {
+		_ = tls.Client(near, &tls.Config{ServerName: name}).Handshake()
+	}()
+	buf := make([]byte, 4096)
+	n, err := far.Read(buf)
+	if err != nil {
+		panic(err)
+	}
+	near.Close()
+	return buf[:n]
+}
+
+type arena struct {
+	t         *testing.T
+	suite     suite
+	world     *testenv.World
+	isp       *testenv.ISP
+	endpoints []*testenv.Host
+	pool      *pool.Pool
+	server    *relay.Server
+	local     *memnet.Host
+	began     time.Time
+
+	mu       sync.Mutex
+	requests []request
+	dials    []dial // by relay and probes, towards endpoints
+	events   []pool.Event
+	streams  []*stream
+}
+
+type request struct {
+	start time.Time
+	took  time.Duration // until the first byte
+	via   netip.Addr
+	err   error
+	whole bool // all that was asked for came
+}
+
+type dial struct {
+	at time.Time
+	to string
+	by string
+}
+
+// stream is a long one: a message every 200 ms, each of which is echoed.
+type stream struct {
+	via   netip.Addr
+	mu    sync.Mutex
+	last  time.Time
+	ended time.Time
+	err   error
+}
+
+type options struct {
+	suite  suite
+	active int
+	path   string // of GET requests
+	// adjust may add destinations or change the world before the relay starts.
+	adjust func(*arena)
+}
+
+// inArena runs play in a bubble, with the load already going for warm.
+func inArena(t *testing.T, o options, play func(a *arena)) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &arena{t: t, suite: o.suite, began: time.Now()}
+		stop := a.build(o)
+		defer stop()
+		time.Sleep(warm)
+		play(a)
+	})
+}
+
+func (a *arena) build(o options) (stop func()) {
+	t := a.t
+	a.world = testenv.New(testenv.Config{Seed: 1})
+	prefix := func(s ...string) (p []netip.Prefix) {
+		for _, s := range s {
+			p = append(p, netip.MustParsePrefix(s))
+		}
+		return p
+	}
+	aws := a.world.Cloud("amazon", testenv.CloudConfig{Prefixes: prefix("52.58.0.0/16", "18.196.0.0/16"), Latency: oneWay})
+	google := a.world.Cloud("google", testenv.CloudConfig{Prefixes: prefix("35.192.0.0/16", "35.224.0.0/16"), Latency: oneWay})
+	a.isp = a.world.ISP("isp", testenv.ISPConfig{Latency: oneWay})
+	for n := range 16 {
+		cloud, wish := aws, prefix("52.58.0.0/16", "18.196.0.0/16")[n/2%2]
+		if n%2 == 1 {
+			cloud, wish = google, prefix("35.192.0.0/16", "35.224.0.0/16")[n/2%2]
+		}
+		h, err := cloud.Launch(testenv.EndpointConfig{Prefix: wish})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.endpoints = append(a.endpoints, h)
+	}
+	site := a.world.Destination("site.lab", testenv.DestinationConfig{})
+	serve(t, site, 80, a.web)
+	serve(t, site, 443, answerAny)
+	serve(t, site, 9, answerAny)
+	serve(t, site, 7, func(c net.Conn) {
+		fmt.Fprintf(c, "via %s\n", addrOf(c.RemoteAddr()))
+		_, _ = io.Copy(c, c)
+	})
+	if o.adjust != nil {
+		o.adjust(a)
+	}
+
+	var err error
+	a.pool, err = pool.New(pool.Config{
+		Active: o.active,
+		Seed:   1,
+		Prober: &probe.Prober{Upstream: &upstream.Dialer{Dial: a.dialAs("probe")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range a.endpoints {
+		if err := a.pool.Add(h.Spec()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.server, err = relay.New(relay.Config{
+		Pool: a.pool, Upstream: &upstream.Dialer{Dial: a.dialAs("relay")}, Patience: patience, Replay: o.suite.replay, Seed: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := memnet.New(nil)
+	a.local, err = home.Host(netip.MustParseAddr("127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := a.local.Listen(1080)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	watch := a.pool.Watch()
+	wg.Go(func() { _ = a.pool.Run(ctx) })
+	wg.Go(func() {
+		for {
+			ev, err := watch.Next(context.Background())
+			if err != nil {
+				return
+			}
+			a.mu.Lock()
+			a.events = append(a.events, ev)
+			a.mu.Unlock()
+		}
+	})
+	wg.Go(func() {
+		if err := a.server.Serve(l); !errors.Is(err, relay.ErrServerClosed) {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	load, endLoad := context.WithCancel(ctx)
+	var clients sync.WaitGroup
+	for n := range 50 {
+		clients.Go(func() { a.client(load, n, o.path) })
+	}
+	for n := range 12 {
+		s := &stream{}
+		a.streams = append(a.streams, s)
+		clients.Go(func() { a.echo(load, s, fmt.Sprintf("long-%d", n)) })
+	}
+	return func() {
+		endLoad()
+		clients.Wait()
+		if err := a.server.Close(); err != nil {
+			t.Errorf("closing the relay: %v", err)
+		}
+		cancel()
+		wg.Wait()
+		if err := home.Close(); err != nil {
+			t.Errorf("closing the local network: %v", err)
+		}
+		if err := a.world.Close(); err != nil {
+			t.Errorf("closing the world: %v", err)
+		}
+	}
+}
+
+// dialAs lets relay and probes dial from the ISP, and notes it.
+func (a *arena) dialAs(who string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		a.mu.Lock()
+		a.dials = append(a.dials, dial{at: time.Now(), to: address, by: who})
+		a.mu.Unlock()
+		return a.isp.DialContext(ctx, network, address)
+	}
+}
+
+func serve(t *testing.T, h *testenv.Host, port uint16, f func(net.Conn)) {
+	t.Helper()
+	if err := h.Serve(port, f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func addrOf(a net.Addr) netip.Addr {
+	return a.(*net.TCPAddr).AddrPort().Addr().Unmap()
+}
+
+// web answers GET / in few bytes and GET /64k in many. The first line tells
+// through which endpoint it was asked.
+func (a *arena) web(c net.Conn) {
+	r := bufio.NewReader(c)
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return
+	}
+	for h := line; h != "\r\n"; {
+		if h, err = r.ReadString('\n'); err != nil {
+			return
+		}
+	}
+	fmt.Fprintf(c, "via %s\n", addrOf(c.RemoteAddr()))
+	if strings.HasPrefix(line, "GET /64k") {
+		_, _ = c.Write(make([]byte, 64<<10))
+	}
+}
+
+// answerAny answers whatever comes first.
+func answerAny(c net.Conn) {
+	if _, err := c.Read(make([]byte, 4096)); err == nil {
+		fmt.Fprintf(c, "via %s\n", addrOf(c.RemoteAddr()))
+	}
+}
+
+// open asks the relay for a destination, as a client of the given name.
+func (a *arena) open(ctx context.Context, client, destination string) (net.Conn, error) {
+	c, err := a.local.Dial(ctx, netip.MustParseAddrPort("127.0.0.1:1080"))
+	if err != nil {
+		return nil, err
+	}
+	d, err := proxy.SOCKS5("tcp", "", &proxy.Auth{User: client, Password: "-"}, nil)
+	if err != nil {
+		return nil, err
+	}
+	dialer := d.(interface {
+		DialWithConn(context.Context, net.Conn, string, string) (net.Addr, error)
+	})
+	if _, err := dialer.DialWithConn(ctx, c, "tcp", destination); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// client sends a request every 2.5 s, at its own moments.
+func (a *arena) client(ctx context.Context, n int, path string) {
+	name := fmt.Sprintf("client-%d", n)
+	wait := time.Duration(n) * 50 * time.Millisecond
+	var asked sync.WaitGroup
+	defer asked.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = 2500 * time.Millisecond
+		asked.Go(func() {
+			r := a.ask(name, "site.lab:"+a.suite.port, path)
+			a.mu.Lock()
+			a.requests = append(a.requests, r)
+			a.mu.Unlock()
+		})
+	}
+}
+
+// ask makes one request and waits for its first byte, or all of an object.
+func (a *arena) ask(client, destination, path string) (r request) {
+	r.start = time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c, err := a.open(ctx, client, destination)
+	if err != nil {
+		r.err = fmt.Errorf("CONNECT after %v: %w", time.Since(r.start), err)
+		return r
+	}
+	defer c.Close()
+	_ = c.SetDeadline(r.start.Add(patience))
+	flight := a.suite.flight
+	if path != "" {
+		flight = []byte("GET " + path + " HTTP/1.1\r\nHost: site.lab\r\n\r\n")
+	}
+	if _, err := c.Write(flight); err != nil {
+		r.err = fmt.Errorf("first flight: %w", err)
+		return r
+	}
+	first := bufio.NewReader(c)
+	if _, err := first.Peek(1); err != nil {
+		r.err = fmt.Errorf("first byte after %v: %w", time.Since(r.start), err)
+		return r
+	}
+	r.took = time.Since(r.start)
+	line, err := first.ReadString('\n')
+	if err != nil {
+		return r
+	}
+	r.via, _ = netip.ParseAddr(strings.TrimSpace(strings.TrimPrefix(line, "via ")))
+	if path == "/64k" {
+		n, _ := io.Copy(io.Discard, first)
+		r.whole = n == 64<<10
+	} else {
+		r.whole = true
+	}
+	return r
+}
+
+func (a *arena) echo(ctx context.Context, s *stream, name string) {
+	c, err := a.open(ctx, name, "site.lab:7")
+	if err != nil {
+		s.err = err
+		return
+	}
+	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	defer stop()
+	r := bufio.NewReader(c)
+	line, err := r.ReadString('\n')
+	s.mu.Lock()
+	s.via, _ = netip.ParseAddr(strings.TrimSpace(strings.TrimPrefix(line, "via ")))
+	s.mu.Unlock()
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+		if _, err = c.Write([]byte("ping")); err != nil {
+			break
+		}
+		if _, err = io.ReadFull(r, make([]byte, 4)); err == nil {
+			s.mu.Lock()
+			s.last = time.Now()
+			s.mu.Unlock()
+		}
+	}
+	if ctx.Err() == nil {
+		s.mu.Lock()
+		s.ended, s.err = time.Now(), err
+		s.mu.Unlock()
+	}
+}
+
+// active lists the endpoints that serve now, in a fixed order.
+func (a *arena) active() (hosts []*testenv.Host) {
+	for _, h := range a.endpoints {
+		if a.pool.Endpoint(h.Spec().Name()).State() == policy.Active {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
+}
+
+func (a *arena) inState(s policy.State) int { return len(a.pool.InState(s)) }
+
+// since is a copy of the requests that were started at t or later.
+func (a *arena) since(t time.Time) (rs []request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.requests {
+		if !r.start.Before(t) {
+			rs = append(rs, r)
+		}
+	}
+	return rs
+}
+
+// usual is the longest time to the first byte in the warm phase's second half.
+func (a *arena) usual() (longest time.Duration) {
+	for _, r := range a.since(a.began.Add(warm / 2)) {
+		if r.start.Before(a.began.Add(warm - patience/2)) {
+			longest = max(longest, r.took)
+		}
+	}
+	return longest
+}
+
+func (a *arena) noneFails() {
+	a.t.Helper()
+	failed := 0
+	all := a.since(a.began)
+	for _, r := range all {
+		if r.err != nil {
+			if failed++; failed <= 5 {
+				a.t.Errorf("request at %v failed: %v", r.start.Sub(a.began), r.err)
+			}
+		}
+	}
+	if failed > 0 {
+		a.t.Errorf("%d of %d requests failed", failed, len(all))
+	}
+	if len(all) < 100 {
+		a.t.Errorf("only %d requests: no load", len(all))
+	}
+}
+
+// paysAtMost fails if a request started in [from, to) took more than extra
+// beyond the usual time.
+func (a *arena) paysAtMost(extra time.Duration, from, to time.Time) {
+	a.t.Helper()
+	usual := a.usual()
+	for _, r := range a.since(from) {
+		if r.start.Before(to) && r.err == nil && r.took > usual+extra {
+			a.t.Errorf("request at %v took %v, %v more than the usual %v; want at most %v more",
+				r.start.Sub(a.began), r.took, r.took-usual, usual, extra)
+		}
+	}
+}
+
+// cutsOnly fails unless each stream through a lost endpoint was cut within 3 s
+// of its first dropped packet, and no other stream was.
+func (a *arena) cutsOnly(lost map[netip.Addr]time.Time) {
+	a.t.Helper()
+	hit := 0
+	for n, s := range a.streams {
+		s.mu.Lock()
+		since, gone := lost[s.via]
+		switch {
+		case gone && s.ended.IsZero():
+			a.t.Errorf("stream %d via %s was not cut", n, s.via)
+		case gone && s.ended.Sub(since) > 3*time.Second:
+			a.t.Errorf("stream %d via %s was cut %v after the first dropped packet, want at most 3s", n, s.via, s.ended.Sub(since))
+		case gone && errors.Is(s.err, io.EOF):
+			a.t.Errorf("stream %d via %s ended with a clean FIN", n, s.via)
+		case !gone && !s.ended.IsZero():
+			a.t.Errorf("stream %d via healthy %s ended after %v: %v", n, s.via, s.ended.Sub(a.began), s.err)
+		}
+		if gone {
+			hit++
+		}
+		s.mu.Unlock()
+	}
+	if len(lost) > 0 && hit == 0 {
+		a.t.Errorf("no stream ran through a lost endpoint: the test shows nothing")
+	}
+}
+
+// log prints the pool's events, when a test fails.
+func (a *arena) log() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.t.Failed() {
+		return
+	}
+	for _, ev := range a.events {
+		a.t.Logf("%8v %s", ev.At.Sub(a.began).Round(time.Millisecond), ev)
+	}
+	a.t.Logf("stats: %+v", a.server.Stats())
+}

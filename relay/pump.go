@@ -1,0 +1,140 @@
+package relay
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// bufferSize is how much is copied at once where splice(2) is not used.
+const bufferSize = 16 << 10
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, bufferSize); return &b }}
+
+// closeWrite ends one direction of c.
+func closeWrite(c net.Conn) {
+	if h, ok := c.(interface{ CloseWrite() error }); ok {
+		_ = h.CloseWrite()
+		return
+	}
+	c.Close()
+}
+
+// halve ends the direction towards dst, whose source has ended. What still may
+// come the other way, from rest, has a time limit from now on.
+func (t *stream) halve(dst, rest net.Conn) {
+	closeWrite(dst)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.halved(rest)
+}
+
+// halved notes that one direction has ended. The caller holds mu.
+func (t *stream) halved(rest net.Conn) {
+	t.half = true
+	if rest == t.client && t.flight.kicked {
+		return // inbound sets the limit when it wakes
+	}
+	_ = rest.SetReadDeadline(t.limit())
+}
+
+// limit is the read deadline of the direction that is left, if only one is. The
+// caller holds mu.
+func (t *stream) limit() time.Time {
+	if t.half {
+		return time.Now().Add(halfClosed)
+	}
+	return time.Time{}
+}
+
+// patient reports whether a read that ran into the limit of a half-closed
+// stream may go on, because something has come since: the limit is on silence.
+// It sets the next one then.
+func (t *stream) patient(src net.Conn, last *atomic.Int64, err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	silent := t.ago(last, time.Now())
+	if silent >= halfClosed {
+		return false
+	}
+	return src.SetReadDeadline(time.Now().Add(halfClosed-silent)) == nil
+}
+
+// meter counts what one direction has handed on.
+type meter struct {
+	stream  *stream
+	bytes   *atomic.Int64
+	total   *atomic.Int64
+	last    *atomic.Int64
+	writing *atomic.Int64 // may be nil
+}
+
+func (m *meter) begin() {
+	if m.writing != nil {
+		m.stream.stamp(m.writing)
+	}
+}
+
+func (m *meter) end(n int) {
+	if m.writing != nil {
+		m.writing.Store(0)
+	}
+	m.bytes.Add(int64(n))
+	m.total.Add(int64(n))
+	m.stream.stamp(m.last)
+}
+
+// pump moves bytes from src to dst until one of them ends it; the end of src is
+// io.EOF in readErr. An error that may be either's is in readErr.
+func (t *stream) pump(dst, src net.Conn, bytes, last, writing *atomic.Int64) (readErr, writeErr error) {
+	m := &meter{stream: t, bytes: bytes, total: &t.server.stats.down, last: last, writing: writing}
+	if src == t.client {
+		m.total = &t.server.stats.up
+	}
+	for {
+		if d, s, ok := bothTCP(dst, src); ok {
+			readErr, writeErr = pumpTCP(d, s, m)
+		} else {
+			readErr, writeErr = pumpAny(dst, src, m)
+		}
+		if readErr == nil || !t.patient(src, last, readErr) {
+			return readErr, writeErr
+		}
+	}
+}
+
+func bothTCP(dst, src net.Conn) (d, s *net.TCPConn, ok bool) {
+	if d, ok = dst.(*net.TCPConn); !ok {
+		return nil, nil, false
+	}
+	s, ok = src.(*net.TCPConn)
+	return d, s, ok
+}
+
+// pumpAny copies through a pooled buffer.
+func pumpAny(dst, src net.Conn, m *meter) (readErr, writeErr error) {
+	b := buffers.Get().(*[]byte)
+	defer buffers.Put(b)
+	for {
+		n, err := src.Read(*b)
+		if n > 0 {
+			m.begin()
+			n, werr := dst.Write((*b)[:n])
+			m.end(n)
+			if werr != nil {
+				return nil, werr
+			}
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.EOF
+			}
+			return err, nil
+		}
+	}
+}

@@ -1,0 +1,268 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/pool"
+	"github.com/paperplane-relay/paperplane/pool/policy"
+)
+
+// batches is how many attempts are started each time that a hedge delay passes
+// without a session, the first one included. The last number repeats.
+var batches = [...]int{1, 1, 2, 4, 8}
+
+// race is one request on its way to an endpoint that grants it. Everything in
+// it belongs to the goroutine that runs dial; attempts talk to it through
+// events.
+type race struct {
+	server      *Server
+	ctx         context.Context // ends when nobody wants the answer any more
+	cancel      context.CancelFunc
+	client      string
+	destination string
+	avoid       *pool.Endpoint // never asked; may be nil
+	deadline    time.Time      // when patience ends
+
+	lease   pool.Lease
+	round   time.Time // when the lease was taken
+	prefer  *pool.Endpoint
+	spent   bool // the lease has no more endpoints
+	batch   int
+	running []*attempt
+
+	changed <-chan struct{} // the pool's view has changed
+	stale   bool            // it has, since the lease was taken
+	waiting *answer         // not nil while this request waits with others
+
+	events  chan *attempt
+	over    chan struct{}
+	hedged  bool      // time alone has hedged a CONNECT once
+	refused *refusal  // the first endpoint's failure reply
+	broken  []refusal // endpoints that failed while CONNECT was pending
+}
+
+// grant is what a race is won with.
+type grant struct {
+	conn     net.Conn
+	endpoint *pool.Endpoint
+}
+
+var (
+	// errPatience ends a request that found no endpoint in time.
+	errPatience = errors.New("no endpoint answered in time")
+	// errNoEndpoint ends the search for a second opinion.
+	errNoEndpoint = errors.New("no other endpoint")
+)
+
+// dial finds an endpoint that grants the destination and returns the connection
+// through it. It returns a *Refusal if the destination is to blame, the ctx's
+// cause if that ended it, and errPatience after the deadline. It never dials the
+// destination itself.
+func (r *race) dial() (grant, error) {
+	r.events = make(chan *attempt)
+	r.over = make(chan struct{})
+	ctx := r.ctx
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	defer r.finish()
+
+	r.begin(time.Now(), nil)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		wake, err := r.advance(time.Now())
+		if err != nil {
+			return grant{}, err
+		}
+		timer.Reset(time.Until(wake))
+		var answered <-chan struct{}
+		if r.waiting != nil {
+			answered = r.waiting.done
+		}
+		select {
+		case a := <-r.events:
+			if won, err := r.handle(a); err != nil || won.conn != nil {
+				return won, err
+			}
+		case <-timer.C:
+		case <-r.changed:
+			r.stale = true
+			r.changed = r.server.config.Pool.Changed()
+		case <-answered:
+			r.begin(time.Now(), r.waiting.endpoint)
+		case <-r.ctx.Done():
+			return grant{}, context.Cause(ctx)
+		}
+	}
+}
+
+// begin takes a fresh lease and starts a round with it. Attempts of earlier
+// rounds that still run can win as well.
+//
+// If prefer is not nil it is asked beside the lease's first choice: it has
+// answered just now, which that one may not.
+func (r *race) begin(now time.Time, prefer *pool.Endpoint) {
+	if r.waiting != nil {
+		r.server.room.leave()
+		r.waiting = nil
+	}
+	r.changed, r.stale = r.server.config.Pool.Changed(), false
+	r.lease, r.round = r.server.config.Pool.Lease(r.client), now
+	r.spent, r.batch = false, 0
+	if r.prefer = prefer; prefer != nil && prefer != r.avoid && !r.asking(prefer) {
+		r.start(prefer)
+	}
+	r.next(batches[0])
+}
+
+// needy reports whether the race lacks an attempt whose CONNECT it trusts to
+// come back.
+func (r *race) needy() bool {
+	for _, a := range r.running {
+		if !a.request.asked.IsZero() && !a.request.passed {
+			return false
+		}
+	}
+	return true
+}
+
+// next starts up to n attempts at endpoints that this lease has not given yet.
+func (r *race) next(n int) {
+	for n > 0 && !r.spent {
+		ep := r.lease.Next()
+		switch {
+		case ep == nil:
+			r.spent = true
+		case ep == r.avoid || ep == r.prefer || r.asking(ep):
+		default:
+			r.start(ep)
+			n--
+		}
+	}
+}
+
+// asking reports whether ep has had its say already: it is being asked, or it
+// has refused, or broken in this round.
+func (r *race) asking(ep *pool.Endpoint) bool {
+	if r.refused != nil && r.refused.endpoint == ep {
+		return true
+	}
+	for _, b := range r.broken {
+		if b.endpoint == ep && b.asked.After(r.round) {
+			return true
+		}
+	}
+	for _, a := range r.running {
+		if a.endpoint == ep && !a.request.asked.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *race) start(ep *pool.Endpoint) {
+	s := r.server
+	ctx, cancel := context.WithTimeout(s.ctx, attemptLimit)
+	a := newAttempt(ep, r.batch, cancel)
+	r.running = append(r.running, a)
+	s.work.Go(func() { r.run(ctx, a) })
+}
+
+// run is an attempt's goroutine.
+func (r *race) run(ctx context.Context, a *attempt) {
+	defer a.cancel()
+	s := r.server
+	a.session, a.err = a.open(ctx, s.config.Upstream)
+	s.losers.end(a)
+	if !r.tell(a) {
+		if a.session != nil {
+			a.session.Close()
+		}
+		return
+	}
+	if a.err != nil {
+		return
+	}
+	if !<-a.take {
+		a.session.Close()
+		return
+	}
+	// From here on the destination has a part in it, and the end of the race
+	// ends it.
+	a.conn, a.err = a.session.Request(r.ctx, r.destination)
+	if !r.tell(a) && a.conn != nil {
+		a.conn.Close()
+	}
+}
+
+// tell hands a to the race, unless the race is over.
+func (r *race) tell(a *attempt) bool {
+	select {
+	case r.events <- a:
+		return true
+	case <-r.over:
+		return false
+	}
+}
+
+// finish lets the attempts that can still teach something run on, and ends the
+// others.
+func (r *race) finish() {
+	close(r.over)
+	r.cancel()
+	if r.waiting != nil {
+		r.server.room.leave()
+	}
+	for _, a := range r.running {
+		if a.request.asked.IsZero() && r.server.losers.keep(a) {
+			continue
+		}
+		a.cancel()
+	}
+}
+
+// drop takes a out of the race.
+func (r *race) drop(a *attempt) {
+	for i, b := range r.running {
+		if a == b {
+			r.running = append(r.running[:i], r.running[i+1:]...)
+			return
+		}
+	}
+}
+
+// handle takes what an attempt has to say.
+func (r *race) handle(a *attempt) (grant, error) {
+	if a.request.asked.IsZero() {
+		r.opened(a)
+		return grant{}, nil
+	}
+	r.drop(a)
+	if a.err == nil {
+		r.granted(a)
+		return grant{a.conn, a.endpoint}, nil
+	}
+	return grant{}, r.failed(a)
+}
+
+// opened takes the end of an attempt's first two phases.
+func (r *race) opened(a *attempt) {
+	if a.err == nil {
+		if r.needy() {
+			a.request.asked = time.Now()
+			a.request.active = a.endpoint.State() == policy.Active
+			a.take <- true
+			return
+		}
+		r.drop(a)
+		a.take <- false
+		return
+	}
+	r.drop(a)
+	late := a.overdue[policy.Connect] || a.overdue[policy.Greeting]
+	if !late && r.needy() {
+		r.next(1) // what was overdue has company already
+	}
+}

@@ -1,0 +1,133 @@
+package relay
+
+import (
+	"sync"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/pool"
+	"github.com/paperplane-relay/paperplane/pool/policy"
+)
+
+// watch keeps the open streams by endpoint, looks after them, and cuts those of
+// an endpoint on which the pool's verdict has turned.
+type watch struct {
+	server *Server
+
+	mu      sync.Mutex
+	streams map[*pool.Endpoint]map[*stream]*watched
+	count   int
+	ticking bool
+	slow    bool
+	hurry   chan struct{} // wakes the ticker from a long pause
+
+	list []glance                    // scratch of the ticker
+	said map[*pool.Endpoint]struct{} // endpoints called silent in this look
+}
+
+// watched is a stream's place in the watch.
+type watched struct {
+	added time.Time
+	// spared is true for a stream that was opened through an endpoint already
+	// dead, when nothing better was left: that verdict is not about it.
+	spared bool
+}
+
+// glance is one stream to look at.
+type glance struct {
+	stream   *stream
+	endpoint *pool.Endpoint
+}
+
+// add takes a stream into care.
+func (w *watch) add(t *stream, ep *pool.Endpoint) {
+	ep.Streams().Add(1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.streams == nil {
+		w.streams = make(map[*pool.Endpoint]map[*stream]*watched)
+		w.hurry = make(chan struct{}, 1)
+	}
+	if w.streams[ep] == nil {
+		w.streams[ep] = make(map[*stream]*watched)
+	}
+	w.streams[ep][t] = &watched{added: time.Now(), spared: ep.State() == policy.Dead}
+	w.count++
+	if !w.ticking {
+		w.ticking = true
+		w.server.work.Go(w.tick)
+	} else if w.slow {
+		w.slow = false
+		select {
+		case w.hurry <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// remove ends what add began. A stream that is not there, or a nil endpoint, is
+// no error: moves and ends may meet.
+func (w *watch) remove(t *stream, ep *pool.Endpoint) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, ok := w.streams[ep][t]; !ok {
+		return
+	}
+	ep.Streams().Add(-1)
+	delete(w.streams[ep], t)
+	if len(w.streams[ep]) == 0 {
+		delete(w.streams, ep)
+	}
+	w.count--
+}
+
+// follow cuts on verdicts until the server ends. Events only say when to look:
+// what counts is the endpoints' state, so that a missed event does no harm.
+func (w *watch) follow() {
+	events := w.server.config.Pool.Watch()
+	defer events.Close()
+	for {
+		for _, t := range w.condemned() {
+			t.cut()
+		}
+		ev, err := events.Next(w.server.ctx)
+		if err != nil {
+			return
+		}
+		if ev.Endpoint != nil && ev.To == policy.Dead && ev.From != policy.Dead {
+			for _, t := range w.olderThan(ev.Endpoint, ev.At) {
+				t.cut()
+			}
+		}
+	}
+}
+
+// condemned is the streams of dead endpoints.
+func (w *watch) condemned() []*stream {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found []*stream
+	for ep, streams := range w.streams {
+		dead := ep.State() == policy.Dead
+		for t, v := range streams {
+			if !dead {
+				v.spared = false
+			} else if !v.spared {
+				found = append(found, t)
+			}
+		}
+	}
+	return found
+}
+
+// olderThan is the streams of an endpoint that were there at a given time.
+func (w *watch) olderThan(ep *pool.Endpoint, at time.Time) []*stream {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found []*stream
+	for t, v := range w.streams[ep] {
+		if v.added.Before(at) {
+			found = append(found, t)
+		}
+	}
+	return found
+}
