@@ -166,7 +166,7 @@ func (p *Pool) report(e *Endpoint, ev policy.Evidence) {
 		p.sync(e)
 		p.group.Observe(e.index, ev)
 	case ev.Phase == policy.Request:
-		p.group.Carried(e.index, ev.Asked, ev.At)
+		p.group.Granted(e.index, ev.At)
 	case ev.Phase == policy.Greeting:
 		p.sync(e)
 	}

@@ -12,7 +12,8 @@ const (
 	Examine
 	// OutageBegan tells that nobody answers, canaries included: it is us.
 	OutageBegan
-	// OutageEnded tells that somebody answers again.
+	// OutageEnded tells that Endpoint answers again; -1 if all that were silent
+	// are gone, and others take their place.
 	OutageEnded
 	// Canary tells that Endpoint, a reserve, is exposed to learn whether it is
 	// us or them. The Examine action follows by itself.

@@ -34,9 +34,15 @@ func (g *Group) advanceOne(i int, now time.Time) time.Time {
 	}
 	if r.State == Dead && g.nobody() {
 		// With nothing left to use, waiting longer only locks the clients out.
-		if soon := now.Add(g.limits.RetestMin); soon.Before(due) {
-			due, r.examine, r.retest = soon, soon, g.limits.RetestMin
+		if now.Add(g.limits.RetestMin).Before(due) {
+			due = now.Add(g.shorten(g.limits.RetestMin))
+			r.examine, r.retest = due, g.limits.RetestMin
 		}
+	}
+	if r.routine && r.inUse(now) && due.After(now.Add(g.limits.ProbeEvery)) {
+		// It was idle when that was planned.
+		g.planRoutine(i, now)
+		due = r.examine
 	}
 	if now.Before(due) {
 		return due
@@ -65,7 +71,7 @@ func (g *Group) planRoutine(i int, from time.Time) {
 	r := &g.records[i]
 	r.routine = true
 	every, carry := g.limits.ProbeEvery, g.limits.CarryEvery
-	if from.Sub(r.used) > time.Minute {
+	if !r.inUse(from) {
 		every, carry = g.limits.IdleEvery, 6*g.limits.CarryEvery
 	}
 	r.depth = Greet

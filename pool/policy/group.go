@@ -32,11 +32,15 @@ type Record struct {
 	// failures counts those since the last answer.
 	doubt    time.Time
 	failures int
-	// transfer is true if what is doubted is not whether it answers but what
-	// it does to flows; then a greeting cannot clear it.
+	// transfer is true if what is doubted, or what condemned it, is not whether
+	// it answers but what it does to flows; then a greeting cannot clear it.
 	transfer bool
-	// stalls and refusals count since it last carried or granted anything.
+	// stalls counts flows that stopped or broke off, with no longer than
+	// stallMemory between them, since it last carried; stalled is when the last
+	// one did, stalledAt after how many bytes. refusals counts since it last
+	// granted a request.
 	stalls, refusals int
+	stalled          time.Time
 	stalledAt        int64
 	// confirm is the verdict that awaits one more answered greeting.
 	confirm Outcome
@@ -54,6 +58,9 @@ type Record struct {
 
 // inSlot says whether the record takes part in serving clients.
 func (r *Record) inSlot() bool { return r.Slot >= 0 }
+
+// inUse says whether clients have made use of it lately.
+func (r *Record) inUse(now time.Time) bool { return now.Sub(r.used) <= time.Minute }
 
 // doubtful says whether a question to it is unanswered.
 func (r *Record) doubtful() bool { return !r.doubt.IsZero() || r.State == Suspect }
@@ -149,7 +156,8 @@ func (g *Group) move(i int, e Event, now time.Time, v Verdict, cause Outcome, wh
 		r.examine = time.Time{}
 	}
 	if to != Suspect {
-		r.doubt, r.failures, r.transfer, r.stalls, r.refusals, r.confirm = time.Time{}, 0, false, 0, 0, None
+		r.doubt, r.failures, r.stalls, r.refusals, r.confirm = time.Time{}, 0, 0, 0, None
+		r.transfer = r.transfer && to == Dead
 	}
 	g.actions = append(g.actions, Action{Kind: Transition, Endpoint: i, From: from, To: to, Verdict: v, Cause: cause, Why: why})
 }

@@ -21,4 +21,4 @@ func Mix(z uint64) uint64 {
 }
 
 // unit maps 64 random bits to (0, 1).
-func unit(h uint64) float64 { return (float64(h>>11) + .5) / (1 << 53) }
+func unit(h uint64) float64 { return (float64(h>>12) + .5) / (1 << 52) }

@@ -33,10 +33,11 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 		return
 	}
 	switch x.Greeting {
-	case None, Local:
-		g.examineAt(i, x.At.Add(time.Second), x.Depth)
-		if x.Greeting == None {
-			g.unexaminable(i, x.At)
+	case None:
+		g.unexaminable(i, x.At)
+	case Local:
+		if r.State != Reserve {
+			g.examineAt(i, x.At.Add(time.Second), x.Depth)
 		}
 	case Answered:
 		g.greeted(i, x)
@@ -51,16 +52,34 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 	}
 }
 
-// unexaminable decides where no examination is to be had, by traffic alone.
+// unexaminable decides where no examination is to be had, by traffic alone. That
+// can come only to those that serve, so that whoever is kept from it gets
+// another chance after a while.
 func (g *Group) unexaminable(i int, now time.Time) {
 	r := &g.records[i]
-	r.examine = time.Time{}
-	if r.State != Suspect {
+	pause := g.limits.MuteMin
+	switch r.State {
+	case Suspect:
+		if r.transfer {
+			g.judgeByTraffic(i, now)
+			return
+		}
+		if now.Sub(r.Since) >= pause {
+			g.clear(i, now, Unknown, "not examined, and given another chance")
+			return
+		}
+	case Dead:
+		if pause = g.limits.RetestMax; now.Sub(r.Since) >= pause {
+			g.move(i, Returned, now, Unknown, None, "not examined, and given another chance")
+			pause = 0
+		}
+	case Probation:
+		g.pass(i, now, Unknown, "not examined, and given another chance")
+		return
+	default:
 		return
 	}
-	if r.transfer {
-		g.judgeByTraffic(i, now)
-	}
+	g.examineAt(i, later(now, r.Since.Add(pause)), Carry)
 }
 
 // greeted goes on from an answered greeting.
@@ -73,12 +92,12 @@ func (g *Group) greeted(i int, x Examination) {
 	switch {
 	case reserve:
 		// A canary: answered has put it to use.
-	case confirm != None && r.State == Suspect:
+	case confirm != None && r.State == Suspect && x.Carried != Answered:
 		g.condemnTransfer(i, confirm, x.At)
 	case dead:
 		g.retested(i, x)
 	case x.Depth == Greet:
-		if r.State == Suspect {
+		if r.State == Suspect || r.State == Probation {
 			g.examineAt(i, x.At, Carry)
 		}
 	default:
@@ -112,16 +131,15 @@ func (g *Group) passed(i int, x Examination) {
 	switch r.State {
 	case Suspect:
 		if r.transfer {
+			if x.At.Sub(r.mute) > g.limits.MuteMax {
+				r.muteFor = 0 // the last false alarm was long ago
+			}
 			r.muteFor = min(max(2*r.muteFor, g.limits.MuteMin), g.limits.MuteMax)
 			r.mute = x.At.Add(r.muteFor)
 		}
-		g.clear(i, x.At, why)
+		g.clear(i, x.At, Alive, why)
 	case Probation:
-		if slot := g.freeSlot(); slot >= 0 {
-			g.serve(i, slot, x.At, Alive, why)
-		} else {
-			g.move(i, Benched, x.At, Alive, None, why)
-		}
+		g.pass(i, x.At, Alive, why)
 	case Active:
 		r.stalls, r.refusals = 0, 0
 		if r.Verdict != Alive {
@@ -131,11 +149,22 @@ func (g *Group) passed(i int, x Examination) {
 	}
 }
 
-func (g *Group) clear(i int, now time.Time, why string) {
-	if g.records[i].inSlot() {
-		g.move(i, Cleared, now, Alive, None, why)
+// clear dispels the doubt about a suspect. If its slot has been given away, it
+// goes back to the reserve.
+func (g *Group) clear(i int, now time.Time, v Verdict, why string) {
+	e := Cleared
+	if !g.records[i].inSlot() {
+		e = Benched
+	}
+	g.move(i, e, now, v, None, why)
+}
+
+// pass ends a probation well.
+func (g *Group) pass(i int, now time.Time, v Verdict, why string) {
+	if slot := g.freeSlot(); slot >= 0 {
+		g.serve(i, slot, now, v, why)
 	} else {
-		g.move(i, Benched, now, Alive, None, why)
+		g.move(i, Benched, now, v, None, why)
 	}
 }
 
@@ -147,6 +176,7 @@ func (g *Group) carriedBadly(i int, x Examination) {
 	v, why := Conclude(x)
 	switch r.State {
 	case Probation:
+		r.transfer = true
 		g.condemn(i, x.At, v, x.Carried, why)
 	case Active:
 		g.move(i, Doubted, x.At, Unknown, x.Carried, why)
@@ -189,9 +219,8 @@ func (g *Group) judgeByTraffic(i int, now time.Time) {
 		g.condemn(i, now, Unknown, r.Cause, fmt.Sprintf("%d streams ended before a byte that arrived through others", r.stalls))
 	default:
 		stalls := r.stalls
-		r.muteFor = 0
-		g.clear(i, now, "one lull in one stream, and greetings are answered")
-		g.records[i].stalls = stalls // the next lull is the second
+		g.clear(i, now, Alive, "one lull in one stream, and greetings are answered")
+		r.stalls = stalls // the next lull is the second
 	}
 }
 
@@ -210,6 +239,7 @@ func (g *Group) failed(i int, x Examination) {
 			g.examineAt(i, x.At, Greet)
 		}
 	case Suspect, Probation, Reserve:
+		r.transfer = false
 		g.condemn(i, x.At, v, x.Greeting, why)
 	case Dead:
 		g.postpone(i, x.At)
@@ -259,10 +289,13 @@ func (g *Group) sweep(now time.Time) bool {
 	return any
 }
 
-// condemn moves an endpoint to the dead and plans its first retest.
+// condemn moves an endpoint to the dead and plans its first retest. A relapse in
+// probation goes on with the pauses from where they were.
 func (g *Group) condemn(i int, now time.Time, v Verdict, cause Outcome, why string) {
+	if g.records[i].State != Probation {
+		g.records[i].retest = 0
+	}
 	g.move(i, Condemned, now, v, cause, why)
-	g.records[i].retest = 0
 	g.postpone(i, now)
 }
 
@@ -275,23 +308,16 @@ func (g *Group) postpone(i int, now time.Time) {
 	g.examineAt(i, now.Add(g.shorten(r.retest)), Carry)
 }
 
-// retested takes the answered retest of a dead endpoint; answered may have
-// moved it to probation already.
+// retested takes the answered retest of a dead endpoint.
 func (g *Group) retested(i int, x Examination) {
 	r := &g.records[i]
 	v, why := Conclude(x)
-	unseen := x.Carried == None && (r.Cause == Stalled || r.Cause == Refused)
+	unseen := x.Carried == None && r.transfer
 	if v != Alive || unseen && x.At.Sub(r.Since) < g.limits.RetestMax {
-		if r.State == Probation {
-			g.condemn(i, x.At, v, x.Carried, why)
-			return
-		}
 		g.postpone(i, x.At)
 		return
 	}
-	if r.State == Dead {
-		g.move(i, Returned, x.At, Alive, None, why)
-	}
+	g.move(i, Returned, x.At, Alive, None, why)
 	r.examine = time.Time{}
 	pause := g.limits.Probation
 	if g.freeSlot() >= 0 {

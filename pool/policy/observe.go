@@ -5,11 +5,22 @@ import (
 	"time"
 )
 
+// stallMemory is how long a stopped flow counts: a freeze stops one after the
+// other, while single lulls, far apart, are what idle destinations look like.
+const stallMemory = time.Minute
+
 // Answered tells that endpoint i has answered the greeting of a question asked
 // at the given time, and that a client made use of it then.
 func (g *Group) Answered(i int, asked, at time.Time) {
-	g.records[i].used = later(g.records[i].used, at)
+	r := &g.records[i]
+	r.used = later(r.used, at)
 	g.answered(i, asked, at)
+	if r.State == Dead && !r.transfer && r.Since.Before(asked) {
+		// Somebody had nothing better to try, and it worked. Where only a
+		// transfer shows the trouble, an answered greeting proves nothing.
+		g.move(i, Returned, at, Unknown, None, "answered a client")
+		g.examineAt(i, at, Carry)
+	}
 }
 
 // Use tells that a client has a stream through endpoint i open, so that it is
@@ -28,25 +39,14 @@ func (g *Group) answered(i int, asked, at time.Time) {
 	if !r.doubt.After(asked) {
 		r.doubt, r.failures = time.Time{}, 0
 	}
-	switch r.State {
-	case Suspect:
-		if !r.transfer && r.doubt.IsZero() {
-			g.clear(i, at, "answers again")
-		}
-	case Dead:
-		// Somebody had nothing better to try, and it worked. For causes that
-		// only a transfer shows, an answered greeting proves nothing.
-		if r.Cause != Stalled && r.Cause != Refused && r.Since.Before(asked) {
-			g.move(i, Returned, at, Unknown, None, "answered a client")
-			g.examineAt(i, at, Carry)
-		}
+	if r.State == Suspect && !r.transfer && r.doubt.IsZero() {
+		g.clear(i, at, Alive, "answers again")
 	}
-	g.heard(i, asked, at)
+	g.heard(i, at)
 }
 
-// Carried tells that endpoint i has brought bytes of a destination to a client,
-// or was granted a request, asked at the given time.
-func (g *Group) Carried(i int, asked, at time.Time) {
+// Granted tells that endpoint i has granted a client's request.
+func (g *Group) Granted(i int, at time.Time) {
 	r := &g.records[i]
 	r.used = later(r.used, at)
 	r.refusals = 0
@@ -55,12 +55,15 @@ func (g *Group) Carried(i int, asked, at time.Time) {
 // Observe takes evidence of trouble. Answers go to Answered.
 func (g *Group) Observe(i int, ev Evidence) {
 	r := &g.records[i]
-	r.Exposed = true
-	r.used = later(r.used, ev.At)
 	if ev.Outcome == None || ev.Outcome == Local || ev.Outcome == Answered || r.State == Retired {
 		return
 	}
-	if ev.Phase == Transfer || ev.Outcome == Refused {
+	r.Exposed = true
+	r.used = later(r.used, ev.At)
+	// A request that is not even acknowledged tells of the path, as the first
+	// phases do; any other end of it may be the destination's doing.
+	path := ev.Phase < Request || ev.Phase == Request && !ev.Elsewhere && (ev.Outcome == Overdue || ev.Outcome == Silent)
+	if !path {
 		g.observeTransfer(i, ev)
 		return
 	}
@@ -87,10 +90,10 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 	if r.State != Active && r.State != Suspect {
 		return
 	}
-	switch ev.Outcome {
-	case Overdue:
+	switch {
+	case ev.Outcome == Overdue:
 		g.examineAt(i, ev.At, Greet)
-	case Silent:
+	case ev.Outcome == Silent && ev.Phase == Transfer:
 		if r.answered.After(ev.Asked) {
 			// The path is fine for others: one stream's trouble, not a verdict.
 			g.examineAt(i, ev.At, Carry)
@@ -102,15 +105,14 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		r.failures++
 		g.suspect(i, ev, "a stream's path is silent", false)
 		g.examineAt(i, ev.At, Greet)
-	case Stalled:
-		r.stalls++
-		r.stalledAt = ev.Bytes
+	case ev.Outcome == Stalled:
+		g.stall(i, ev)
 		if ev.At.Before(r.mute) {
 			return
 		}
 		g.suspect(i, ev, fmt.Sprintf("a stream stopped after %d KiB", ev.Bytes>>10), true)
 		g.examineAt(i, ev.At, Carry)
-	case Refused:
+	case ev.Outcome == Refused:
 		if !ev.Elsewhere {
 			return
 		}
@@ -121,23 +123,36 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		}
 	default:
 		if !ev.Elsewhere {
-			return // a stream that ends in mid-flow may be the destination's
+			return // what ends after the greeting may be the destination's doing
 		}
-		r.stalls++
-		r.stalledAt = ev.Bytes
+		g.stall(i, ev)
 		if r.stalls >= 2 {
-			g.suspect(i, ev, fmt.Sprintf("first bytes end in %s that arrive through others", ev.Outcome), true)
+			g.suspect(i, ev, fmt.Sprintf("%s ends in %s that works through others", ev.Phase, ev.Outcome), true)
 		}
 		g.examineAt(i, ev.At, Carry)
 	}
 }
 
+// stall counts a flow that stopped or broke off.
+func (g *Group) stall(i int, ev Evidence) {
+	r := &g.records[i]
+	if ev.At.Sub(r.stalled) > stallMemory {
+		r.stalls = 0
+	}
+	r.stalls++
+	r.stalled, r.stalledAt = ev.At, ev.Bytes
+}
+
+// suspect puts an active endpoint in doubt. With transfer, the doubt is about
+// what it does to flows.
 func (g *Group) suspect(i int, ev Evidence, why string, transfer bool) {
 	r := &g.records[i]
-	if r.State != Active {
-		return
+	switch {
+	case r.State == Active:
+		g.move(i, Doubted, ev.At, Unknown, ev.Outcome, why)
+	case r.State == Suspect && transfer && !r.transfer:
+		r.Cause, r.Why = ev.Outcome, why // what takes more than a greeting to clear
 	}
-	g.move(i, Doubted, ev.At, Unknown, ev.Outcome, why)
 	r.transfer = r.transfer || transfer
 }
 

@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 type stage uint8
 
@@ -22,11 +25,11 @@ type outage struct {
 	next     time.Time // when the next canary or the next look is due
 	canaries int
 	turn     int
-	ended    time.Time // silence about questions asked before then proves nothing
+	ended    time.Time // silence after questions asked before then proves nothing
 }
 
 // quiet says whether every endpoint in use is in doubt, and since when nobody
-// has answered.
+// answers: since the last answer, or since the first question without one.
 func (g *Group) quiet() (since time.Time, all bool) {
 	for _, i := range g.slots {
 		if i < 0 {
@@ -36,14 +39,25 @@ func (g *Group) quiet() (since time.Time, all bool) {
 			return time.Time{}, false
 		}
 		all = true
-		since = later(since, g.records[i].seen)
+		since = earlier(since, g.records[i].doubt)
 	}
 	return later(since, g.answer), all
+}
+
+// unused says whether no slot is held.
+func (g *Group) unused() bool {
+	return !slices.ContainsFunc(g.slots, func(i int) bool { return i >= 0 })
 }
 
 // advanceOutage does what is due about an outage and says when to come back.
 func (g *Group) advanceOutage(now time.Time) time.Time {
 	o := &g.out
+	if o.stage != calm && g.unused() {
+		// All that were silent have been judged by other means, or removed: what
+		// is left to ask is the reserve, and it is to fill the slots anyway.
+		g.endOutage(-1, now)
+		g.fill(now)
+	}
 	since, all := g.quiet()
 	if o.stage == calm {
 		if !all {
@@ -57,17 +71,18 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 	if now.Before(o.next) {
 		return o.next
 	}
+	// A canary may turn up late: a fresh endpoint, added during the outage.
+	if c := g.canary(); c >= 0 && o.canaries < g.limits.Canaries {
+		o.canaries++
+		o.next = now.Add(g.limits.CanaryEvery)
+		r := &g.records[c]
+		r.Exposed, r.examining = true, true
+		g.actions = append(g.actions,
+			Action{Kind: Canary, Endpoint: c},
+			Action{Kind: Examine, Endpoint: c, Depth: Greet})
+		return o.next
+	}
 	if o.stage == asking {
-		if c := g.canary(); c >= 0 && o.canaries < g.limits.Canaries {
-			o.canaries++
-			o.next = now.Add(g.limits.CanaryEvery)
-			r := &g.records[c]
-			r.Exposed, r.examining = true, true
-			g.actions = append(g.actions,
-				Action{Kind: Canary, Endpoint: c},
-				Action{Kind: Examine, Endpoint: c, Depth: Greet})
-			return o.next
-		}
 		o.stage = ours
 		g.actions = append(g.actions, Action{Kind: OutageBegan, Endpoint: -1})
 	}
@@ -112,22 +127,14 @@ func (g *Group) canary() int {
 // heard ends an outage: somebody answered. If it was a canary, the others are
 // to blame: it takes over the slot of the one that has been silent longest, and
 // the rest are examined with it as their control.
-func (g *Group) heard(i int, asked, now time.Time) {
-	r := &g.records[i]
-	if r.State == Reserve {
-		if g.out.stage == calm {
-			return
-		}
-		g.replaceSilent(i, now)
-	}
+func (g *Group) heard(i int, now time.Time) {
 	if g.out.stage == calm {
 		return
 	}
-	if g.out.stage == ours {
-		g.actions = append(g.actions, Action{Kind: OutageEnded, Endpoint: i})
+	if g.records[i].State == Reserve {
+		g.replaceSilent(i, now)
 	}
-	g.out.stage = calm
-	g.out.ended = later(g.out.ended, asked)
+	g.endOutage(i, now)
 	for j := range g.records {
 		if g.records[j].doubtful() && g.records[j].State != Reserve {
 			g.examineAt(j, now, Greet)
@@ -135,6 +142,17 @@ func (g *Group) heard(i int, asked, now time.Time) {
 	}
 }
 
+// endOutage goes back to normal; i is who answered, -1 for nobody.
+func (g *Group) endOutage(i int, now time.Time) {
+	if g.out.stage == ours {
+		g.actions = append(g.actions, Action{Kind: OutageEnded, Endpoint: i})
+	}
+	g.out.stage = calm
+	g.out.ended = later(g.out.ended, now)
+}
+
+// replaceSilent puts a canary that answered into a free slot, or else into that
+// of the endpoint that has been silent longest.
 func (g *Group) replaceSilent(canary int, now time.Time) {
 	worst := -1
 	for _, j := range g.slots {
@@ -146,8 +164,11 @@ func (g *Group) replaceSilent(canary int, now time.Time) {
 	if slot < 0 && worst >= 0 {
 		slot = g.records[worst].Slot
 		g.records[worst].Slot = -1
+		const why = "silent while a canary answered, which has its slot now"
 		if g.records[worst].State == Active {
-			g.move(worst, Doubted, now, Unknown, Silent, "silent while a canary answered")
+			g.move(worst, Doubted, now, Unknown, Silent, why)
+		} else {
+			g.actions = append(g.actions, Action{Kind: Transition, Endpoint: worst, From: Suspect, To: Suspect, Cause: Silent, Why: why})
 		}
 	}
 	if slot >= 0 {

@@ -2,11 +2,15 @@ package policy
 
 // State is where an endpoint stands in its life:
 //
-//	reserve ──(needed)──> active ──(evidence)──> suspect ──(verdict)──> dead
-//	   ^                    ^───────(cleared)───────┘                    │ (backoff)
-//	   └──(slot taken)── probation <─────────────────────────────────────┘
+//	reserve ──(needed)──> active ──(doubted)──> suspect ──(condemned)──> dead
+//	   ^                   ^  ^─────(cleared)──────┘                       │
+//	   │ (benched)         │ (needed)                           (returned) │
+//	   └─────────────── probation <────────────────────────────────────────┘
 //
-// and from every state to retired, by its source or the operator.
+// Besides, a suspect is benched if its slot has been given to another by the
+// time it is cleared; an endpoint in probation, and one of the reserve that was
+// asked as a canary, can be condemned; and from every state removed leads to
+// retired, which is the end. The words are those of [Event].
 type State uint8
 
 // The states.

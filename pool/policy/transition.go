@@ -40,7 +40,7 @@ func (e Event) String() string {
 // can be condemned without having served anybody.
 var transitions = map[State]map[Event]State{
 	Reserve:   {Needed: Active, Condemned: Dead, Removed: Retired},
-	Active:    {Doubted: Suspect, Benched: Reserve, Removed: Retired},
+	Active:    {Doubted: Suspect, Removed: Retired},
 	Suspect:   {Cleared: Active, Benched: Reserve, Condemned: Dead, Removed: Retired},
 	Dead:      {Returned: Probation, Removed: Retired},
 	Probation: {Needed: Active, Benched: Reserve, Condemned: Dead, Removed: Retired},
