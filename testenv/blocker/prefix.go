@@ -253,3 +253,23 @@ func commonBits(p, q netip.Prefix) int {
 	}
 	return limit
 }
+
+// Union returns the set of what either holds.
+func (s *PrefixSet) Union(o *PrefixSet) *PrefixSet {
+	switch {
+	case s.Len() == 0:
+		return o
+	case o.Len() == 0 || s == o:
+		return s
+	case s.Len() < o.Len():
+		s, o = o, s
+	}
+	u := *s
+	for p := range o.All() {
+		root, added := u.root(p.Addr()), false
+		if *root = (*root).insert(p, &added); added {
+			u.count++
+		}
+	}
+	return &u
+}

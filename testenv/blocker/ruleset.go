@@ -132,13 +132,7 @@ func (s *RuleSet) Prefixes(now time.Time) *PrefixSet {
 		if c.prefixes == nil || !c.inForce(now) {
 			continue
 		}
-		if all == nil {
-			all = c.prefixes
-			continue
-		}
-		for p := range c.prefixes.All() {
-			all = all.With(p)
-		}
+		all = all.Union(c.prefixes)
 	}
 	return all
 }

@@ -23,7 +23,7 @@ var (
 // pair is a network with one connection over the given path.
 func pair(t testing.TB, path memnet.Path) (client, server *memnet.Conn, n *memnet.Network) {
 	t.Helper()
-	n = memnet.New(func(*memnet.Host, netip.AddrPort) memnet.Path { return path })
+	n = memnet.New(func(*memnet.Host, netip.AddrPort, netip.AddrPort) memnet.Path { return path })
 	t.Cleanup(func() { _ = n.Close() })
 	a, err := n.Host(home)
 	if err != nil {

@@ -35,7 +35,7 @@ func (h *Host) Dial(ctx context.Context, to netip.AddrPort) (*Conn, error) {
 	if to.Addr().IsLoopback() {
 		from = netip.AddrPortFrom(to.Addr(), from.Port())
 	} else if to.Addr() != h.addr {
-		p := h.net.route(h, to)
+		p := h.net.route(h, from, to)
 		l.border, l.near, l.far = p.Border, p.Near, p.Far
 	}
 	c := &l.ends[0]

@@ -31,9 +31,10 @@ type Path struct {
 	Border Border
 }
 
-// Router says how a connection from one host to an address and port will run.
-// It is asked once for each dial, and must be safe for concurrent use.
-type Router func(from *Host, to netip.AddrPort) Path
+// Router says how a connection from a host, with the given source, to an
+// address and port will run. It is asked once for each dial, and must be safe
+// for concurrent use.
+type Router func(from *Host, source, to netip.AddrPort) Path
 
 // Network joins hosts. All methods are safe for concurrent use.
 type Network struct {
@@ -49,7 +50,7 @@ type Network struct {
 // latency.
 func New(route Router) *Network {
 	if route == nil {
-		route = func(*Host, netip.AddrPort) Path { return Path{} }
+		route = func(*Host, netip.AddrPort, netip.AddrPort) Path { return Path{} }
 	}
 	return &Network{route: route, epoch: time.Now(), hosts: make(map[netip.Addr]*Host)}
 }

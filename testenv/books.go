@@ -1,0 +1,87 @@
+package testenv
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/testenv/blocker"
+)
+
+// books is what one ISP writes down as it happens. What goes on all the time
+// is counted without a lock.
+type books struct {
+	lost atomic.Int64 // packets that met a Cut
+
+	mu      sync.Mutex
+	tallies map[netip.AddrPort]*tally
+	hits    []*Hit
+	directs []Direct
+	outages []Outage
+	sights  []blocker.Observation
+}
+
+// tally counts what passes between an ISP and one address and port.
+type tally struct {
+	dials, connections atomic.Int64
+	bytes              [blocker.Down + 1]atomic.Int64
+
+	// Guarded by the books' lock.
+	blocked, packets int64
+	first, last      time.Time
+}
+
+func (b *books) tally(to netip.AddrPort) *tally {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.tallies[to]
+	if t == nil {
+		if b.tallies == nil {
+			b.tallies = make(map[netip.AddrPort]*tally)
+		}
+		t = new(tally)
+		b.tallies[to] = t
+	}
+	return t
+}
+
+// dropped books a packet that a rule has kept from passing.
+func (b *books) dropped(f *border, p blocker.Packet, d blocker.Decision, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f.packets++
+	f.last = now
+	if f.first.IsZero() {
+		f.first = now
+	}
+	if !f.connected && !f.refused {
+		f.refused = true
+		f.blocked++
+	}
+	if f.hit == nil {
+		f.hit = &Hit{
+			ISP: f.isp.name, Client: f.flow.Client, Server: f.flow.Server,
+			First: now, Rule: d.Rule, Kind: p.Kind, Act: d.Act, Established: f.connected,
+		}
+		b.hits = append(b.hits, f.hit)
+	}
+	f.hit.Last = now
+	f.hit.Packets++
+}
+
+func (b *books) direct(isp, address string, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.directs = append(b.directs, Direct{At: now, ISP: isp, Address: address})
+}
+
+func (b *books) outage(isp string, now time.Time, begins bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if begins {
+		b.outages = append(b.outages, Outage{ISP: isp, From: now})
+	} else if n := len(b.outages); n > 0 {
+		b.outages[n-1].Until = now
+	}
+}

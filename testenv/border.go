@@ -1,0 +1,53 @@
+package testenv
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/memnet"
+)
+
+// border is one flow's passage through an ISP's border: the blocker's view of
+// it, and the ledger's.
+type border struct {
+	isp  *ISP
+	flow blocker.Flow
+	*tally
+	connected, refused, looked bool
+	hit                        *Hit
+}
+
+var _ memnet.Border = (*border)(nil)
+
+func (i *ISP) border(source, to netip.AddrPort, seed uint64) *border {
+	b := &border{isp: i, flow: blocker.Flow{Client: source, Server: to, Seed: seed}}
+	b.tally = i.books.tally(to)
+	b.dials.Add(1)
+	return b
+}
+
+// Inspect implements [memnet.Border]. The connection's lock orders the calls.
+func (b *border) Inspect(p blocker.Packet, now time.Time) blocker.Decision {
+	if b.isp.cut.Load() {
+		b.isp.books.lost.Add(1)
+		return blocker.Decision{Act: blocker.Discard}
+	}
+	d := b.flow.Decide(b.isp.rules.Load(), &b.isp.residue, p, now)
+	if d.Act == blocker.Forward {
+		if p.Size > 0 {
+			b.bytes[p.Dir].Add(int64(p.Size))
+			if !b.looked && p.Dir == blocker.Up {
+				b.looked = true
+				b.isp.books.sight(b.flow.Server, p.Payload, now)
+			}
+		} else if p.Kind == blocker.SynAck && !b.connected {
+			b.connected = true
+			b.connections.Add(1)
+		}
+		return d
+	}
+	b.bytes[p.Dir].Add(int64(d.Pass))
+	b.isp.books.dropped(b, p, d, now)
+	return d
+}

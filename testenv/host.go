@@ -1,0 +1,198 @@
+package testenv
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/pool/policy"
+	"github.com/paperplane-relay/paperplane/testenv/memnet"
+)
+
+// Host is a machine with one address, and the process on it. The process and
+// the machine fail apart: Stop, Start and Hang are the process's, Vanish and
+// Release the machine's.
+type Host struct {
+	w        *World
+	cloud    *Cloud // nil: a destination
+	name     string
+	addr     netip.Addr
+	latency  time.Duration
+	endpoint bool
+	spec     policy.Spec
+	ordered  time.Time
+
+	mu       sync.Mutex
+	mem      *memnet.Host // nil: not booted yet, or gone
+	services []*service
+	up       bool
+	released time.Time
+}
+
+// Addr is the machine's address.
+func (h *Host) Addr() netip.Addr { return h.addr }
+
+// Name is a destination's name; any other host's is its address.
+func (h *Host) Name() string { return h.name }
+
+// Spec is what a pool needs to know of an endpoint, credentials included.
+func (h *Host) Spec() policy.Spec { return h.spec }
+
+// URL is the same as people write it: "socks5://user:pass@52.58.4.7:1080".
+func (h *Host) URL() string {
+	u := url.URL{Scheme: "socks5", Host: h.spec.Name()}
+	if h.spec.User != "" {
+		u.User = url.UserPassword(h.spec.User, h.spec.Password)
+	}
+	return u.String()
+}
+
+// Listen announces on a port. A listener of one's own does not come back after
+// Stop: for that, use Serve.
+func (h *Host) Listen(port uint16) (net.Listener, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.mem == nil {
+		return nil, ErrClosed
+	}
+	l, err := h.mem.Listen(port)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// DialContext connects from this host to an address, or to a destination's
+// name, without crossing any ISP's border. The network must be "tcp", "tcp4" or
+// "tcp6".
+func (h *Host) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	h.mu.Lock()
+	mem := h.mem
+	h.mu.Unlock()
+	if mem == nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: net.ErrClosed}
+	}
+	to, err := h.w.resolve(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx, mem, to)
+}
+
+// Start starts the process again after Stop or Hang, with the services that
+// Launch or Serve has given it. It does nothing on a machine that is gone.
+func (h *Host) Start() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.mem == nil {
+		return ErrClosed
+	}
+	h.mem.Resume()
+	if h.up {
+		return nil
+	}
+	h.up = true
+	for _, s := range h.services {
+		if err := h.run(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop kills the process: its connections end with RST, and dials are refused.
+// It waits for the services to end.
+func (h *Host) Stop() {
+	h.mu.Lock()
+	if h.mem != nil {
+		h.mem.Abort()
+	}
+	h.up = false
+	services := h.services
+	h.mu.Unlock()
+	halt(services)
+}
+
+// Hang stops the process as SIGSTOP does: handshakes are completed and data is
+// acknowledged by the kernel, and nothing is answered. Start ends it.
+func (h *Host) Hang() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.mem != nil {
+		h.mem.Hang()
+	}
+}
+
+// Vanish takes the machine away for good: its address falls silent. It goes on
+// costing money until it is released.
+func (h *Host) Vanish() {
+	h.mu.Lock()
+	mem := h.mem
+	h.mem, h.up = nil, false
+	services := h.services
+	h.mu.Unlock()
+	if mem != nil {
+		mem.Vanish()
+	}
+	halt(services)
+}
+
+// Release gives the machine and its address back to the cloud.
+func (h *Host) Release() {
+	h.Vanish()
+	h.w.mu.Lock()
+	defer h.w.mu.Unlock()
+	if !h.released.IsZero() {
+		return
+	}
+	h.released = time.Now()
+	delete(h.w.taken, h.addr)
+}
+
+// Connections is the number of TCP connections that the machine's kernel has.
+func (h *Host) Connections() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.mem == nil {
+		return 0
+	}
+	return h.mem.Connections()
+}
+
+// boot is the moment at which a machine begins to answer.
+func (h *Host) boot() error {
+	h.w.mu.Lock()
+	over := h.w.closed || !h.released.IsZero()
+	h.w.mu.Unlock()
+	if over {
+		return ErrClosed
+	}
+	mem, err := h.w.net.Host(h.addr)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.mem = mem
+	h.mu.Unlock()
+	h.w.log.Debug("host is up", "addr", h.addr)
+	return h.Start()
+}
+
+// end is Vanish for a world that closes.
+func (h *Host) end() { h.Vanish() }
+
+func (w *World) add(h *Host) {
+	w.hosts = append(w.hosts, h)
+	w.byAddr[h.addr] = h
+}
+
+func dial(ctx context.Context, from *memnet.Host, to netip.AddrPort) (net.Conn, error) {
+	c, err := from.Dial(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}

@@ -1,0 +1,204 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/memnet"
+)
+
+// ISPConfig describes an ISP.
+type ISPConfig struct {
+	// Latency is one way, from its customers to its border.
+	Latency time.Duration
+	// Lag is how long it takes to apply a change of the registry.
+	Lag time.Duration
+	// Apply is what it does to addresses that the registry lists. The zero
+	// Action drops.
+	Apply blocker.Action
+	// Users is how many customers it has, for weighing.
+	Users int
+}
+
+// ISP is a network whose customers dial out through a border with rules. One
+// machine in it is the vantage of the programs under test.
+type ISP struct {
+	w       *World
+	name    string
+	config  ISPConfig
+	prefix  netip.Prefix
+	host    *memnet.Host
+	cut     atomic.Bool
+	rules   atomic.Pointer[blocker.RuleSet]
+	residue blocker.Residue
+	books   books
+
+	mu     sync.Mutex // serialises changes of rules
+	orders []order
+	listed blocker.RuleID
+}
+
+// ISP adds an ISP to the world. Its machines have addresses in 100.64.0.0/10.
+func (w *World) ISP(name string, c ISPConfig) *ISP {
+	w.mu.Lock()
+	n := len(w.isps)
+	prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, byte(64 + n/256), byte(n), 0}), 24)
+	i := &ISP{w: w, name: name, config: c, prefix: prefix}
+	w.mu.Unlock()
+	host, err := w.net.Host(prefix.Addr().Next())
+	if err != nil {
+		panic(fmt.Errorf("testenv: isp %s: %w", name, err))
+	}
+	i.host = host
+	w.mu.Lock()
+	w.isps = append(w.isps, i)
+	w.mu.Unlock()
+	return i
+}
+
+// Name is the ISP's name.
+func (i *ISP) Name() string { return i.name }
+
+// Users is how many customers it has.
+func (i *ISP) Users() int { return i.config.Users }
+
+// Addr is the address of the vantage, from which DialContext dials.
+func (i *ISP) Addr() netip.Addr { return i.host.Addr() }
+
+// DialContext connects from this ISP, as a program in it would. Loopback
+// addresses lead to listeners of the same vantage (see Listen), everything else
+// across the border. The network must be "tcp", "tcp4" or "tcp6". A destination
+// can be dialled by name; that is what a blocker hopes for, and the ledger
+// notes it.
+func (i *ISP) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	to, err := i.w.resolve(network, address)
+	if err != nil || !i.local(to.Addr()) && !i.w.isCloudHost(to.Addr()) {
+		i.books.direct(i.name, address, time.Now())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx, i.host, to)
+}
+
+// Listen announces on the vantage, where a program under test can serve its
+// clients. The address is "127.0.0.1:1080", say, for clients that dial the same
+// from this ISP, or ":1080" for the vantage's own address as well; port 0
+// chooses one.
+func (i *ISP) Listen(network, address string) (net.Listener, error) {
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
+	}
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return nil, &net.OpError{Op: "listen", Net: network, Err: &net.AddrError{Err: "invalid port", Addr: address}}
+	}
+	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
+		return listen(i.host.ListenLoopback(uint16(port)))
+	}
+	return listen(i.host.Listen(uint16(port)))
+}
+
+func listen(l *memnet.Listener, err error) (net.Listener, error) {
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (i *ISP) local(a netip.Addr) bool { return a.IsLoopback() || i.prefix.Contains(a) }
+
+// Add adds a rule, after those that are there. The first rule that acts on a
+// packet decides. Flows under way are subject to it from their next packet on.
+func (i *ISP) Add(r blocker.Rule) blocker.RuleID {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	rules, id := i.rules.Load().With(r)
+	i.publish(rules)
+	i.note(id, r)
+	return id
+}
+
+// Remove removes a rule. What it has killed stays dead; what it has merely
+// silenced goes on.
+func (i *ISP) Remove(id blocker.RuleID) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.publish(i.rules.Load().Without(id))
+	i.strike(id)
+}
+
+// Replace puts the given rules in the place of all that there are, those that
+// apply the registry included: these come back with its next change.
+func (i *ISP) Replace(rules []blocker.Rule) []blocker.RuleID {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	set, ids := i.rules.Load().Replacing(rules)
+	i.publish(set)
+	i.listed = 0
+	for n := range i.orders {
+		i.strike(i.orders[n].id)
+	}
+	for n, id := range ids {
+		i.note(id, rules[n])
+	}
+	return ids
+}
+
+// Rules is the set in force.
+func (i *ISP) Rules() *blocker.RuleSet { return i.rules.Load() }
+
+// Cut takes the ISP's network down, with silence both ways at the border. It is
+// nobody's blocking: the ledger books it as an outage.
+func (i *ISP) Cut() {
+	if !i.cut.Swap(true) {
+		i.books.outage(i.name, time.Now(), true)
+	}
+}
+
+// Restore ends a Cut.
+func (i *ISP) Restore() {
+	if i.cut.Swap(false) {
+		i.books.outage(i.name, time.Now(), false)
+	}
+}
+
+func (i *ISP) publish(r *blocker.RuleSet) {
+	i.rules.Store(r)
+	i.w.log.Info("rules changed", "isp", i.name, "rules", r.Len(), "generation", r.Generation())
+}
+
+// order is a rule's time in force, for the ledger.
+type order struct {
+	id           blocker.RuleID
+	set          *blocker.PrefixSet
+	added, ended time.Time
+}
+
+func (i *ISP) note(id blocker.RuleID, r blocker.Rule) {
+	if len(r.When.Prefixes) == 0 && r.When.Set == nil {
+		return
+	}
+	o := order{id: id, set: r.When.Set.With(r.When.Prefixes...), added: time.Now(), ended: r.When.Until}
+	if r.When.From.After(o.added) {
+		o.added = r.When.From
+	}
+	i.orders = append(i.orders, o)
+}
+
+func (i *ISP) strike(id blocker.RuleID) {
+	now := time.Now()
+	for n := range i.orders {
+		if o := &i.orders[n]; o.id == id && (o.ended.IsZero() || now.Before(o.ended)) {
+			o.ended = now
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package testenv
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"github.com/paperplane-relay/paperplane/relay/exit"
+)
+
+// service is something that runs on a host's port, and can be started again.
+type service struct {
+	port uint16
+	// begin serves l until end is called, which waits for it.
+	begin func(l net.Listener) (end func())
+
+	mu     sync.Mutex
+	end    func()
+	active int // handlers that have not returned
+}
+
+// Serve runs handle in a goroutine of its own for each connection to a port,
+// and closes the connection when it returns. It is a part of the host's
+// process: Stop waits for the handlers, which must return when their connection
+// fails, and Start listens again.
+func (h *Host) Serve(port uint16, handle func(net.Conn)) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.mem == nil {
+		return ErrClosed
+	}
+	s := &service{port: port}
+	s.begin = func(l net.Listener) func() { return s.accept(l, handle) }
+	h.services = append(h.services[:len(h.services):len(h.services)], s)
+	if !h.up {
+		return nil
+	}
+	return h.run(s)
+}
+
+// run begins a service. The host's lock is held.
+func (h *Host) run(s *service) error {
+	l, err := h.mem.Listen(s.port)
+	if err != nil {
+		return err
+	}
+	end := s.begin(l)
+	s.mu.Lock()
+	s.end = end
+	s.mu.Unlock()
+	return nil
+}
+
+func halt(services []*service) {
+	for _, s := range services {
+		s.mu.Lock()
+		end := s.end
+		s.end = nil
+		s.mu.Unlock()
+		if end != nil {
+			end()
+		}
+	}
+}
+
+// running names what has not ended.
+func (h *Host) running() (names []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.services {
+		s.mu.Lock()
+		if s.active > 0 {
+			names = append(names, fmt.Sprintf("%d handlers of %s:%d", s.active, h.name, s.port))
+		}
+		s.mu.Unlock()
+	}
+	return names
+}
+
+func (s *service) count(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active += n
+}
+
+// accept serves connections one goroutine each.
+func (s *service) accept(l net.Listener, handle func(net.Conn)) (end func()) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s.count(1)
+			wg.Go(func() {
+				defer s.count(-1)
+				defer c.Close()
+				handle(c)
+			})
+		}
+	})
+	return func() {
+		_ = l.Close()
+		wg.Wait()
+	}
+}
+
+// exit runs relay/exit's server: the same code as on a cloud machine, only
+// that it dials within the world.
+func (h *Host) exit(l net.Listener) (end func()) {
+	s := &exit.Server{Dial: h.DialContext, Open: h.spec.User == "", Logger: h.w.log}
+	if h.spec.User != "" {
+		s.Users = map[string]string{h.spec.User: h.spec.Password}
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = s.Serve(l) })
+	return func() {
+		_ = s.Close()
+		_ = l.Close()
+		wg.Wait()
+	}
+}
+
+// Echo sends back what it gets, and ends when the client's stream does.
+func Echo(c net.Conn) {
+	_, _ = io.Copy(c, c)
+	if h, ok := c.(interface{ CloseWrite() error }); ok {
+		_ = h.CloseWrite()
+	}
+}
+
+// Tarpit reads and never answers.
+func Tarpit(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+
+// Garbage answers the first bytes it gets with something that is no SOCKS5,
+// and then reads on.
+func Garbage(c net.Conn) {
+	var b [1]byte
+	if _, err := c.Read(b[:]); err != nil {
+		return
+	}
+	_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+	Tarpit(c)
+}
+
+// CloseAtOnce closes each connection as soon as it is accepted.
+func CloseAtOnce(net.Conn) {}
+
+// Refuse is a SOCKS5 server that lets everybody in and answers every request
+// with the given reply code (RFC 1928, section 6).
+func Refuse(reply byte) func(net.Conn) {
+	return func(c net.Conn) {
+		if !letIn(c) {
+			return
+		}
+		var head [4]byte
+		if _, err := io.ReadFull(c, head[:]); err != nil {
+			return
+		}
+		rest := map[byte]int{1: 4, 4: 16}[head[3]]
+		if head[3] == 3 {
+			var n [1]byte
+			if _, err := io.ReadFull(c, n[:]); err != nil {
+				return
+			}
+			rest = int(n[0])
+		}
+		if _, err := io.CopyN(io.Discard, c, int64(rest)+2); err != nil {
+			return
+		}
+		_, _ = c.Write([]byte{5, reply, 0, 1, 0, 0, 0, 0, 0, 0})
+	}
+}
+
+// letIn takes part in the negotiation: with a password if the client offers
+// one, which is always right, else without.
+func letIn(c net.Conn) bool {
+	var head [2]byte
+	if _, err := io.ReadFull(c, head[:]); err != nil || head[0] != 5 {
+		return false
+	}
+	methods := make([]byte, head[1])
+	if _, err := io.ReadFull(c, methods); err != nil {
+		return false
+	}
+	var method byte
+	for _, m := range methods {
+		if m == 2 {
+			method = m
+		}
+	}
+	if _, err := c.Write([]byte{5, method}); err != nil {
+		return false
+	}
+	if method == 0 {
+		return true
+	}
+	if _, err := io.ReadFull(c, head[:]); err != nil {
+		return false
+	}
+	password := make([]byte, int(head[1])+1)
+	if _, err := io.ReadFull(c, password); err != nil {
+		return false
+	}
+	if _, err := io.CopyN(io.Discard, c, int64(password[head[1]])); err != nil {
+		return false
+	}
+	_, err := c.Write([]byte{1, 0})
+	return err == nil
+}

@@ -1,0 +1,162 @@
+package testenv_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/net/proxy"
+
+	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/blocker"
+)
+
+var amazon = netip.MustParsePrefix("52.58.0.0/15")
+
+// scene is one ISP, one cloud with one endpoint, and a destination that serves
+// pages.
+type scene struct {
+	*testenv.World
+	isp      *testenv.ISP
+	cloud    *testenv.Cloud
+	endpoint *testenv.Host
+	site     *testenv.Host
+}
+
+func newScene(t testing.TB, isp testenv.ISPConfig) *scene {
+	t.Helper()
+	w := testenv.New(testenv.Config{Seed: 1})
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := &scene{World: w}
+	s.isp = w.ISP("north", isp)
+	s.cloud = w.Cloud("amazon", testenv.CloudConfig{Prefixes: []netip.Prefix{amazon}, Latency: 15 * time.Millisecond, PricePerHour: 0.01})
+	var err error
+	s.endpoint, err = s.cloud.Launch(testenv.EndpointConfig{User: "u", Password: "p"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.site = w.Destination("telegram.lab", testenv.DestinationConfig{Latency: 5 * time.Millisecond})
+	l, err := s.site.Listen(80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, "hello from telegram.lab\n")
+	})}
+	go func() { _ = srv.Serve(l) }()
+	t.Cleanup(func() { _ = srv.Close() })
+	return s
+}
+
+// through is a client that reaches destinations by the endpoint.
+func (s *scene) through(t testing.TB) *http.Client {
+	t.Helper()
+	spec := s.endpoint.Spec()
+	d, err := proxy.SOCKS5("tcp", spec.Address(), &proxy.Auth{User: spec.User, Password: spec.Password}, dialer{s.isp})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Transport: &http.Transport{
+		DialContext:       d.(proxy.ContextDialer).DialContext,
+		DisableKeepAlives: true,
+	}}
+}
+
+type dialer struct{ *testenv.ISP }
+
+func (d dialer) Dial(network, address string) (net.Conn, error) {
+	return d.DialContext(context.Background(), network, address)
+}
+
+func get(c *http.Client) (string, error) {
+	resp, err := c.Get("http://telegram.lab/")
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return string(b), err
+}
+
+func TestRequestThroughEndpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
+		start := time.Now()
+		if body, err := get(s.through(t)); err != nil || body != "hello from telegram.lab\n" {
+			t.Fatalf("%q, %v", body, err)
+		}
+		// TCP, greeting, password, CONNECT, request: five round trips of 50 ms
+		// to the endpoint, two of 10 ms from there.
+		if took := time.Since(start); took != 270*time.Millisecond {
+			t.Errorf("took %v", took)
+		}
+		l := s.Ledger()
+		p := l.Path("north", netip.AddrPortFrom(s.endpoint.Addr(), 1080))
+		if p.Dials != 1 || p.Connections != 1 || p.Up == 0 || p.Down == 0 || p.Dropped != 0 {
+			t.Errorf("%+v", p)
+		}
+		if len(l.Directs) != 0 || len(l.Burns) != 0 {
+			t.Errorf("%+v %+v", l.Directs, l.Burns)
+		}
+	})
+}
+
+func TestRequestInRealTime(t *testing.T) {
+	s := newScene(t, testenv.ISPConfig{})
+	if body, err := get(s.through(t)); err != nil || body != "hello from telegram.lab\n" {
+		t.Fatalf("%q, %v", body, err)
+	}
+}
+
+func TestRegistryIsAppliedWithLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{Lag: time.Hour, Apply: blocker.Reset()})
+		c := s.through(t)
+		s.Block(amazon)
+		time.Sleep(time.Hour - time.Second)
+		if _, err := get(c); err != nil {
+			t.Fatalf("before the lag is over: %v", err)
+		}
+		time.Sleep(2 * time.Second)
+		if _, err := get(c); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Fatalf("afterwards: %v", err)
+		}
+		l := s.Ledger()
+		if l.Addresses != 1<<17 || len(l.Burns) != 1 || l.Burns[0].Cause != testenv.ByPrefix || !l.Burns[0].Exposed {
+			t.Errorf("%d addresses, burns %+v", l.Addresses, l.Burns)
+		}
+		s.Unblock(amazon)
+		time.Sleep(time.Hour)
+		if _, err := get(c); err != nil {
+			t.Fatalf("unblocked: %v", err)
+		}
+		if l := s.Ledger(); l.Addresses != 0 || l.Spent < 0.019 {
+			t.Errorf("%d addresses, %v spent", l.Addresses, l.Spent)
+		}
+	})
+}
+
+func TestDirectDialIsNoted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{})
+		c, err := s.isp.DialContext(context.Background(), "tcp", "telegram.lab:80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Close()
+		if d := s.Ledger().Directs; len(d) != 1 || d[0].Address != "telegram.lab:80" {
+			t.Errorf("%+v", d)
+		}
+	})
+}
