@@ -125,12 +125,13 @@ func (t *stream) stir() {
 var past = time.Unix(1, 0)
 
 // end ends the stream for a reason that is neither side's own FIN. Both
-// connections are reset, so that nobody takes what came for the whole.
-func (t *stream) end(cause error) {
+// connections are reset, so that nobody takes what came for the whole. It is
+// false if the stream had ended before.
+func (t *stream) end(cause error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended {
-		return
+		return false
 	}
 	t.ended, t.cause = true, cause
 	t.cancel(cause)
@@ -142,6 +143,7 @@ func (t *stream) end(cause error) {
 		_ = upstream.Abort(t.client)
 	}
 	t.stir()
+	return true
 }
 
 // fail ends a stream whose success reply did not reach the client.
@@ -153,8 +155,9 @@ func (t *stream) cut() {
 	if t.lose(true) {
 		return
 	}
-	t.server.stats.cut.Add(1)
-	t.end(errCut)
+	if t.end(errCut) {
+		t.server.stats.cut.Add(1)
+	}
 }
 
 // lose takes the endpoint away from a first flight, which makes it move. It is

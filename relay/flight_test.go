@@ -1,0 +1,273 @@
+package relay_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/pool/policy"
+	"github.com/paperplane-relay/paperplane/relay"
+	"github.com/paperplane-relay/paperplane/testenv/blocker"
+)
+
+// rigHello is the first flight of a real TLS client.
+func rigHello(t *testing.T) []byte {
+	t.Helper()
+	near, far := net.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = tls.Client(near, &tls.Config{ServerName: "site.lab", MinVersion: tls.VersionTLS12}).Handshake()
+	}()
+	b := make([]byte, 8192)
+	n, err := far.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	far.Close()
+	<-done
+	near.Close()
+	return b[:n]
+}
+
+// silentAt answers through every endpoint but the one, where it waits for ever
+// (or for the end of the connection).
+func silentAt(addr func() string) func(net.Conn) {
+	return func(c net.Conn) {
+		if c.RemoteAddr().(*net.TCPAddr).IP.String() == addr() {
+			_, _ = io.Copy(io.Discard, c)
+			return
+		}
+		tellVia(c)
+	}
+}
+
+func TestFlightMoves(t *testing.T) {
+	hello := string(rigHello(t))
+	post := "POST / HTTP/1.1\r\nHost: site.lab\r\nContent-Length: 0\r\n\r\n"
+	for _, tc := range []struct {
+		name   string
+		replay relay.Replay
+		flight string
+		moves  bool
+	}{
+		{"ClientHello", relay.Safe, hello, true},
+		{"GET", relay.Safe, get, true},
+		{"nothing", relay.Safe, "", true},
+		{"POST", relay.Safe, post, false},
+		{"two requests", relay.Safe, get + get, false},
+		{"ClientHello and more", relay.Safe, hello + "x", false},
+		{"half a request", relay.Safe, get[:20], false},
+		{"any byte, always", relay.Always, "?", true},
+		{"POST, always", relay.Always, post, true},
+		{"too much, always", relay.Always, string(make([]byte, 65<<10)), false},
+		{"GET, never", relay.Never, get, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inRig(t, rigConfig{relay: relay.Config{Replay: tc.replay}}, func(r *rig) {
+				lost := r.first("a")
+				addr := r.hosts[lost].Addr().String()
+				if tc.flight == "" {
+					r.serve(80, func(c net.Conn) {
+						if a := c.RemoteAddr().(*net.TCPAddr).IP.String(); a != addr {
+							_, _ = io.WriteString(c, a+"\n")
+						}
+						_, _ = io.Copy(io.Discard, c)
+					})
+				} else {
+					r.serve(80, silentAt(func() string { return addr }))
+				}
+				c := r.mustOpen("a", "site.lab:80")
+				defer c.Close()
+				if _, err := io.WriteString(c, tc.flight); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(200 * time.Millisecond)
+				r.hosts[lost].Abort() // RST, and refused from now on
+				via, err := exchange(c, "")
+				if tc.moves {
+					if err != nil || via == addr || via == "" {
+						t.Errorf("answer %q, %v; want it through another endpoint", via, err)
+					}
+				} else if !errors.Is(err, syscall.ECONNRESET) {
+					t.Errorf("answer %q, %v; want a reset", via, err)
+				}
+				want := int64(0)
+				if tc.moves {
+					want = 1
+				}
+				if s := r.server.Stats(); s.Moved != want {
+					t.Errorf("%d flights moved, want %d", s.Moved, want)
+				}
+			})
+		})
+	}
+}
+
+func TestFlightIsReplayedWhole(t *testing.T) {
+	inRig(t, rigConfig{}, func(r *rig) {
+		lost := r.first("a")
+		addr := r.hosts[lost].Addr().String()
+		got := make(chan string, 1)
+		r.serve(80, func(c net.Conn) {
+			b, _ := io.ReadAll(c) // up to the client's FIN
+			if c.RemoteAddr().(*net.TCPAddr).IP.String() == addr {
+				<-r.over
+				return
+			}
+			got <- string(b)
+			_, _ = io.WriteString(c, "ok\n")
+		})
+		c := r.connect()
+		defer c.Close()
+		if err := rigAsk(c, "a", "site.lab:80"); err != nil {
+			t.Fatal(err)
+		}
+		// In three pieces, and half-closed after them.
+		for _, part := range []string{get[:7], get[7:30], get[30:]} {
+			_, _ = io.WriteString(c, part)
+			time.Sleep(50 * time.Millisecond)
+		}
+		_ = c.CloseWrite()
+		time.Sleep(100 * time.Millisecond)
+		r.block(lost, blocker.Forge)
+		// The blocker's RST comes when a packet crosses; keep-alive sends one.
+		if answer, err := exchange(c, ""); answer != "ok" {
+			t.Errorf("answer %q, %v", answer, err)
+		}
+		if sent := <-got; sent != get {
+			t.Errorf("the second endpoint got %q", sent)
+		}
+		if rest, err := io.ReadAll(c); err != nil || len(rest) != 0 {
+			t.Errorf("the end was %q, %v; want FIN", rest, err)
+		}
+	})
+}
+
+func TestFlightMovesFromASilentPath(t *testing.T) {
+	inRig(t, rigConfig{}, func(r *rig) {
+		lost := r.first("a")
+		addr := r.hosts[lost].Addr().String()
+		r.serve(80, silentAt(func() string { return addr }))
+		c := r.mustOpen("a", "site.lab:80")
+		defer c.Close()
+		r.block(lost, blocker.Discard) // after CONNECT, before the request
+		start := time.Now()
+		via, err := exchange(c, get)
+		if err != nil || via == addr {
+			t.Errorf("answer %q, %v; want it through another endpoint", via, err)
+		}
+		if took := time.Since(start); took > 2500*time.Millisecond {
+			t.Errorf("the flight moved after %v, want 2.5 s at most", took)
+		}
+	})
+}
+
+func TestSlowFirstByteIsWaitedFor(t *testing.T) {
+	inRig(t, rigConfig{}, func(r *rig) {
+		r.serve(80, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4096))
+			time.Sleep(5 * time.Minute)
+			_, _ = io.WriteString(c, "at last\n")
+		})
+		c := r.mustOpen("a", "site.lab:80")
+		defer c.Close()
+		if answer, err := exchange(c, get); answer != "at last" {
+			t.Errorf("answer %q, %v", answer, err)
+		}
+		for n := range r.hosts {
+			if s := r.state(n); s != policy.Active {
+				t.Errorf("endpoint %d is %v after a slow destination", n, s)
+			}
+		}
+		if s := r.server.Stats(); s.Moved != 0 || s.Cut != 0 {
+			t.Errorf("stats %+v", s)
+		}
+	})
+}
+
+func TestFlightThatFailsTwiceIsTheDestinations(t *testing.T) {
+	for name, end := range map[string]func(c net.Conn){
+		"FIN": func(c net.Conn) { _ = c.Close() },
+		"RST": func(c net.Conn) { _ = c.(interface{ SetLinger(int) error }).SetLinger(0); c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inRig(t, rigConfig{}, func(r *rig) {
+				served := 0
+				r.serve(80, func(c net.Conn) {
+					_, _ = c.Read(make([]byte, 4096))
+					r.mu.Lock()
+					served++
+					r.mu.Unlock()
+					end(c)
+				})
+				for range 4 {
+					c := r.mustOpen("a", "site.lab:80")
+					_, err := exchange(c, get)
+					if name == "FIN" && err != io.EOF || name == "RST" && !errors.Is(err, syscall.ECONNRESET) {
+						t.Errorf("the client saw %v", err)
+					}
+					c.Close()
+				}
+				if served != 8 {
+					t.Errorf("the destination was asked %d times, want twice for each request", served)
+				}
+				synctest.Wait()
+				for n := range r.hosts {
+					if s := r.state(n); s != policy.Active {
+						t.Errorf("endpoint %d is %v, for a destination that hangs up", n, s)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestEarlyDataIsDelivered(t *testing.T) {
+	// A client that does not wait for the relay's answer, in one segment.
+	inRig(t, rigConfig{}, func(r *rig) {
+		r.serve(80, func(c net.Conn) { _, _ = io.Copy(c, c) })
+		c := r.connect()
+		defer c.Close()
+		early := bytes.Repeat([]byte("early "), 1000)
+		_, _ = c.Write(append([]byte("\x05\x01\x00"+"\x05\x01\x00\x03\x08site.lab\x00\x50"), early...))
+		_ = c.CloseWrite()
+		head := make([]byte, 2+10)
+		if _, err := io.ReadFull(c, head); err != nil || head[3] != 0 {
+			t.Fatalf("answers % x, %v", head, err)
+		}
+		b, err := io.ReadAll(c)
+		if err != nil || !bytes.Equal(b, early) {
+			t.Errorf("%d bytes came back, %v; want %d", len(b), err, len(early))
+		}
+	})
+}
+
+func TestClientResetEndsTheWayUp(t *testing.T) {
+	inRig(t, rigConfig{}, func(r *rig) {
+		ended := make(chan error, 1)
+		r.serve(80, func(c net.Conn) {
+			_, err := io.Copy(io.Discard, c)
+			ended <- err
+		})
+		c := r.connect()
+		if err := rigAsk(c, "a", "site.lab:80"); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(c, "x")
+		time.Sleep(100 * time.Millisecond)
+		_ = c.SetLinger(0)
+		c.Close()
+		select {
+		case <-ended:
+		case <-time.After(time.Second):
+			t.Error("the destination still waits, 1 s after the client's reset")
+		}
+	})
+}
