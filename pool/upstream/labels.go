@@ -30,22 +30,28 @@ func isLabel(key string) bool {
 	return false
 }
 
+// isSplit is true if the fields after a URL's first space may belong to the
+// URL: some are no labels, and there is an '@' in one of them. Then they may
+// hold the rest of a password.
+func isSplit(fields []string) bool {
+	foreign := false
+	for _, field := range fields {
+		key, _, found := strings.Cut(field, "=")
+		foreign = foreign || !found || !isLabel(key)
+	}
+	return foreign && strings.Contains(strings.Join(fields, " "), "@")
+}
+
 // parseLabels reads key=value fields into the spec. Values are percent-encoded
 // where they hold a space or a percent sign.
 func parseLabels(s *policy.Spec, fields []string) error {
-	// A password with a space in it falls apart into fields that look like
-	// labels, so an unknown one is named only if no '@' is near.
-	credentials := strings.Contains(strings.Join(fields, " "), "@")
 	seen := make(map[string]bool, len(fields))
 	for _, field := range fields {
 		key, value, found := strings.Cut(field, "=")
 		switch {
-		case isLabel(key) && found:
-		case credentials:
-			return errors.New("a space within the URL (in a password write it as %20), or an unknown label: " + knownLabels())
 		case !found:
 			return errors.New("expected labels of the form key=value after the URL: " + knownLabels())
-		default:
+		case !isLabel(key):
 			return fmt.Errorf("unknown label %q: %s", clip(key), knownLabels())
 		}
 		if seen[key] {

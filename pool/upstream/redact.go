@@ -9,14 +9,8 @@ const maxQuote = 120
 // without anything that is, or that a slip may have turned from, credentials.
 func redact(fields []string) string {
 	url, rest := fields[0], fields[1:]
-	for _, field := range rest {
-		if key, _, found := strings.Cut(field, "="); !found || !isLabel(key) {
-			// Not a label: perhaps the second half of a password with a space.
-			if whole := strings.Join(fields, " "); strings.Contains(whole, "@") {
-				return clip(redactURL(whole))
-			}
-			break
-		}
+	if isSplit(rest) {
+		return clip(redactURL(strings.Join(fields, " ")))
 	}
 	return clip(strings.Join(append([]string{redactURL(url)}, rest...), " "))
 }

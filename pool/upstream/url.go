@@ -35,7 +35,11 @@ func Parse(s string) (policy.Spec, error) {
 		return policy.Spec{}, errors.New("empty endpoint URL")
 	}
 	spec, err := parseURL(fields[0])
-	if err == nil {
+	switch {
+	case isSplit(fields[1:]):
+		// The cause of whatever else is wrong.
+		err = errors.New("a space within the URL (in a password write it as %20), or an unknown label: " + knownLabels())
+	case err == nil:
 		err = parseLabels(&spec, fields[1:])
 	}
 	if err != nil {
