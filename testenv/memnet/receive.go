@@ -12,6 +12,7 @@ func (c *Conn) take(t instant) {
 	p := c.peer().wire.pop()
 	switch {
 	case c.ghost:
+		c.peer().unheard(t)
 		return
 	case p.kind == blocker.Syn:
 		c.answerSyn(t)
