@@ -1,0 +1,126 @@
+package relay
+
+import (
+	"crypto/tls"
+	"encoding/binary"
+	"net"
+	"testing"
+)
+
+// realHello is what crypto/tls sends first.
+func realHello(t testing.TB, c *tls.Config) []byte {
+	t.Helper()
+	near, far := net.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = tls.Client(near, c).Handshake()
+	}()
+	b := make([]byte, 1<<14)
+	n, err := far.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	far.Close()
+	<-done
+	near.Close()
+	return b[:n]
+}
+
+// inRecords cuts a record's content into records of n bytes.
+func inRecords(record []byte, n int) []byte {
+	var b []byte
+	for rest := record[5:]; len(rest) > 0; {
+		part := rest[:min(n, len(rest))]
+		rest = rest[len(part):]
+		b = append(b, record[:3]...)
+		b = binary.BigEndian.AppendUint16(b, uint16(len(part)))
+		b = append(b, part...)
+	}
+	return b
+}
+
+// withExtension appends an extension to a ClientHello in one record.
+func withExtension(record []byte, kind uint16, body []byte) []byte {
+	b := append([]byte(nil), record...)
+	b = binary.BigEndian.AppendUint16(b, kind)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(body)))
+	b = append(b, body...)
+	added := 4 + len(body)
+	at := 5 + 4 + 34                               // the session's length
+	at += 1 + int(b[at])                           // the suites'
+	at += 2 + int(binary.BigEndian.Uint16(b[at:])) // the compressions'
+	at += 1 + int(b[at])                           // the extensions'
+	add := func(i int) {
+		binary.BigEndian.PutUint16(b[i:], binary.BigEndian.Uint16(b[i:])+uint16(added))
+	}
+	add(at)
+	add(3)
+	add(7) // the lower two of the message's three length bytes
+	return b
+}
+
+func TestClientHello(t *testing.T) {
+	hello := realHello(t, &tls.Config{ServerName: "site.lab"})
+	old := realHello(t, &tls.Config{ServerName: "site.lab", MaxVersion: tls.VersionTLS12})
+	corrupt := func(i int, v byte) []byte {
+		b := append([]byte(nil), hello...)
+		b[i] = v
+		return b
+	}
+	for _, tc := range []struct {
+		name string
+		b    []byte
+		want bool
+	}{
+		{"TLS 1.3", hello, true},
+		{"TLS 1.2", old, true},
+		{"in records of 100 bytes", inRecords(hello, 100), true},
+		{"in records of 1 byte", inRecords(hello, 1), true},
+		{"an unknown extension", withExtension(hello, 0xfafa, []byte("x")), true},
+		{"early data", withExtension(hello, 42, nil), false},
+		{"nothing", nil, false},
+		{"all but its last byte", hello[:len(hello)-1], false},
+		{"one byte more", append(append([]byte(nil), hello...), 0), false},
+		{"two of them", append(append([]byte(nil), hello...), hello...), false},
+		{"a record more", append(append([]byte(nil), hello...), 20, 3, 3, 0, 1, 1), false},
+		{"another record type", corrupt(0, 23), false},
+		{"another message", corrupt(5, 2), false},
+		{"a shorter message", corrupt(8, hello[8]-1), false},
+		{"a longer session", corrupt(43, 33), false},
+		{"an empty record", append([]byte{22, 3, 1, 0, 0}, hello...), false},
+		{"HTTP", []byte("GET / HTTP/1.1\r\n\r\n"), false},
+	} {
+		if got := isClientHello(tc.b); got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+	for n := range hello {
+		if isClientHello(hello[:n]) {
+			t.Errorf("the first %d bytes of %d pass for all", n, len(hello))
+		}
+	}
+}
+
+func FuzzClientHello(f *testing.F) {
+	hello := realHello(f, &tls.Config{ServerName: "site.lab"})
+	f.Add(hello)
+	f.Add(inRecords(hello, 64))
+	f.Add(withExtension(hello, 42, nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if !isClientHello(b) {
+			return
+		}
+		// What is one, is one in any records, and none with a byte more or less.
+		message, _ := handshakeMessage(b)
+		record := append([]byte{22, 3, 1, 0, 0}, message...)
+		for _, n := range []int{1, 7, 1000} {
+			if !isClientHello(inRecords(record, n)) {
+				t.Errorf("not one in records of %d", n)
+			}
+		}
+		if isClientHello(b[:len(b)-1]) || isClientHello(append(b[:len(b):len(b)], 0)) {
+			t.Error("its length does not matter")
+		}
+	})
+}
