@@ -100,22 +100,24 @@ func (e *Endpoint) note(ev policy.Evidence) bool {
 		return false
 	case policy.Greeting:
 		e.greeting.add(ev.Took)
-		raise(&e.answered, int64(ev.Asked.Sub(e.pool.born)))
 		raise(&e.seen, int64(ev.At.Sub(e.pool.born)))
+		raise(&e.answered, int64(ev.Asked.Sub(e.pool.born)))
+	case policy.Transfer:
+		return false
 	}
 	return e.listens.Load() || e.pool.listens.Load()
 }
 
-// rank is the round-trip time that selectors see. It follows the measured one
-// only when that differs by more than a quarter and 10 ms, so that equals do
-// not trade places.
-func (e *Endpoint) rank() time.Duration {
+// rerank has the round-trip time that selectors see follow the measured one,
+// and says whether that has changed. It does so only by more than a quarter and
+// 10 ms, so that equals do not trade places.
+func (e *Endpoint) rerank() bool {
 	old, now := time.Duration(e.ranked.Load()), e.RTT()
-	if d := (now - old).Abs(); old == 0 || d > old/4 && d > 10*time.Millisecond {
-		e.ranked.Store(int64(now))
-		return now
+	if d := (now - old).Abs(); now == old || old != 0 && (d <= old/4 || d <= 10*time.Millisecond) {
+		return false
 	}
-	return old
+	e.ranked.Store(int64(now))
+	return true
 }
 
 func raise(a *atomic.Int64, n int64) {

@@ -31,7 +31,7 @@ const (
 type Event struct {
 	At       time.Time
 	Kind     EventKind
-	Endpoint *Endpoint // nil for Moved, OutageBegan and Missed
+	Endpoint *Endpoint // nil for Moved, OutageBegan and Missed; OutageEnded may have none
 	From, To policy.State
 	Verdict  policy.Verdict
 	Cause    policy.Outcome
@@ -60,6 +60,9 @@ func (e Event) String() string {
 	case OutageBegan:
 		return "no endpoint answers: our own network is taken to be down"
 	case OutageEnded:
+		if e.Endpoint == nil {
+			return "those that did not answer are gone: asking others"
+		}
 		return fmt.Sprintf("%s answers again: the network is back", e.Endpoint.Name())
 	case Canary:
 		return fmt.Sprintf("nobody answers: asking %s from the reserve", e.Endpoint.Name())

@@ -19,6 +19,9 @@ type Lease struct {
 	offers int
 	first  *Endpoint
 	rest   int
+	// second is true if the caller has excluded any: such a lease is a second
+	// try, and says nothing of where the client belongs.
+	second bool
 	// excluded are endpoints beyond the slots that Next must not offer.
 	excluded [4]*Endpoint
 }
@@ -52,7 +55,9 @@ func (l *Lease) Next() *Endpoint {
 		e := l.view.slots[n].endpoint
 		if l.offers == 0 {
 			l.first = e
-			l.remember(n)
+			if !l.second {
+				l.remember(n)
+			}
 		}
 		l.offers++
 		return e
@@ -71,9 +76,10 @@ func (l *Lease) Next() *Endpoint {
 // Exclude takes e out of what Next will offer. Of endpoints that are not active
 // it remembers the first four.
 func (l *Lease) Exclude(e *Endpoint) {
-	if l.view == nil {
+	if l.view == nil || e == nil {
 		return
 	}
+	l.second = true
 	for n := range l.view.slots {
 		if l.view.slots[n].endpoint == e {
 			l.tried[n/64] |= 1 << (n % 64)
@@ -145,7 +151,7 @@ func distance(a, b *Endpoint) int {
 // endpoint at home was only in doubt and has been cleared, it goes home.
 func (l *Lease) kept() int {
 	k := l.known
-	if l.pool.selector != policy.Sticky || k == nil || k.slot < 0 || k.slot >= len(l.view.slots) {
+	if l.pool.selector != policy.Sticky || k == nil || k.slot < 0 || k.order != l.query.Epoch {
 		return -1
 	}
 	if !l.view.slots[k.slot].active || l.tried[k.slot/64]&(1<<(k.slot%64)) != 0 {
@@ -161,13 +167,13 @@ func (l *Lease) kept() int {
 // remember notes where the client is sent first, and whether that is not home.
 func (l *Lease) remember(n int) {
 	e := l.view.slots[n].endpoint
-	if l.known != nil && l.known.last == e {
+	if l.known != nil && l.known.last == e && l.known.order == l.query.Epoch {
 		return
 	}
-	next := &move{client: l.query.Client, slot: -1, last: e}
+	next := &move{client: l.query.Client, order: l.query.Epoch, slot: -1, last: e}
 	if l.known != nil {
 		next.epoch = l.known.epoch
-		if l.known.last != nil {
+		if l.known.last != nil && l.known.last != e {
 			l.pool.countMove()
 		}
 	}

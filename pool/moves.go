@@ -20,6 +20,8 @@ type move struct {
 	client uint64
 	// epoch counts the rotations that were asked for.
 	epoch uint32
+	// order is the epoch of its order of endpoints, planned rotations included.
+	order uint32
 	// slot is where the client stays while home, at that generation, is gone;
 	// -1 if it is at home.
 	slot, home int

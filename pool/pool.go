@@ -24,7 +24,7 @@ type Pool struct {
 	selector policy.Selector
 	logger   *slog.Logger
 	db       *memdb.MemDB
-	born     time.Time // what endpoints count their nanoseconds from
+	born     time.Time // what endpoints count their nanoseconds from; 0 is never
 
 	view    atomic.Pointer[view]
 	moves   moves
@@ -41,6 +41,7 @@ type Pool struct {
 
 	watchMu sync.Mutex
 	watches map[*Watch]struct{}
+	ended   bool // Run has returned
 }
 
 // New makes an empty pool. It starts nothing. It fails if the configuration is
@@ -62,7 +63,7 @@ func New(c Config) (*Pool, error) {
 		selector: c.Selector,
 		logger:   c.Logger,
 		db:       db,
-		born:     time.Now(),
+		born:     time.Now().Add(-1),
 		group:    group,
 		byName:   make(map[string]*Endpoint),
 		wake:     make(chan struct{}, 1),

@@ -8,6 +8,10 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/policy"
 )
 
+// lookEvery is the longest pause between two looks: the group learns of streams
+// and of answers only then, and plans by them when to examine whom.
+const lookEvery = 2 * time.Second
+
 // movedPause gathers the moves of clients that belong to one loss into one
 // event.
 const movedPause = 300 * time.Millisecond
@@ -43,14 +47,13 @@ func (p *Pool) Run(ctx context.Context) error {
 			movedAt = time.Time{}
 			p.emit([]Event{{At: now, Kind: Moved, N: int(p.moves.moved.Swap(0))}})
 		}
-		if next.IsZero() || !movedAt.IsZero() && movedAt.Before(next) {
-			next = movedAt
+		pause := lookEvery
+		for _, at := range []time.Time{next, movedAt} {
+			if !at.IsZero() {
+				pause = min(pause, time.Until(at))
+			}
 		}
-		if next.IsZero() {
-			timer.Stop()
-		} else {
-			timer.Reset(time.Until(next))
-		}
+		timer.Reset(pause)
 	}
 }
 
@@ -82,7 +85,7 @@ func (p *Pool) step(now time.Time) ([]policy.Action, time.Time) {
 		e.listens.Store(p.group.Listens(i))
 	}
 	p.listens.Store(p.group.Questioned())
-	if len(events) > 0 {
+	if ranked := p.rerank(); ranked || len(events) > 0 {
 		p.publish()
 	}
 	err := p.store()
@@ -126,17 +129,17 @@ func (p *Pool) examine(ctx context.Context, a policy.Action) {
 		p.examined(e, policy.Examination{Asked: now, At: now, Depth: a.Depth}, nil)
 		return
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	probes, cancel := context.WithCancel(ctx)
 	defer cancel()
 	controls := make([]policy.Control, len(a.Controls))
 	var wg sync.WaitGroup
 	for n, i := range a.Controls {
 		wg.Go(func() {
 			c := p.endpoint(i)
-			controls[n] = policy.Control{Endpoint: i, Examination: p.probe(ctx, c, policy.Greet)}
+			controls[n] = policy.Control{Endpoint: i, Examination: p.probe(probes, c, policy.Greet)}
 		})
 	}
-	x := p.probe(ctx, e, a.Depth)
+	x := p.probe(probes, e, a.Depth)
 	if x.Greeting != policy.Silent {
 		cancel()
 	}
@@ -175,6 +178,7 @@ func (p *Pool) examined(e *Endpoint, x policy.Examination, controls []policy.Con
 func (p *Pool) endWatches() {
 	p.watchMu.Lock()
 	defer p.watchMu.Unlock()
+	p.ended = true
 	for w := range p.watches {
 		w.end()
 	}

@@ -35,6 +35,18 @@ type slot struct {
 	candidate  policy.Candidate
 }
 
+// rerank says whether the order of the endpoints in slots may have changed by
+// their round-trip times. The lock is held.
+func (p *Pool) rerank() bool {
+	changed := false
+	for _, i := range p.group.Slots() {
+		if i >= 0 && p.endpoints[i].rerank() {
+			changed = true
+		}
+	}
+	return changed
+}
+
 // publish makes a new view from the group and the rows. The lock is held.
 func (p *Pool) publish() {
 	old := p.view.Load()
@@ -52,7 +64,7 @@ func (p *Pool) publish() {
 		}
 		s.active = s.endpoint.State() == policy.Active
 		s.candidate.Share = s.endpoint.spec.Share()
-		s.candidate.RTT = s.endpoint.rank()
+		s.candidate.RTT = time.Duration(s.endpoint.ranked.Load())
 		if s.active {
 			s.candidate.Before = v.total
 			v.total += s.candidate.Share
@@ -106,7 +118,7 @@ func (p *Pool) leastBad() []*Endpoint {
 }
 
 // Changed is closed when the published view next changes: when an endpoint
-// changes its state.
+// changes its state, or its round-trip time for good.
 func (p *Pool) Changed() <-chan struct{} { return p.view.Load().changed }
 
 // epoch is the client's count of planned rotations: each client has its own

@@ -26,12 +26,17 @@ type Watch struct {
 	wake   chan struct{}
 }
 
-// Watch starts watching. Close it after use.
+// Watch starts watching. Close it after use. Once Run has returned there is
+// nothing to come, and a new watch is closed from the start.
 func (p *Pool) Watch() *Watch {
 	w := &Watch{pool: p, wake: make(chan struct{}, 1)}
 	p.watchMu.Lock()
 	defer p.watchMu.Unlock()
-	p.watches[w] = struct{}{}
+	if p.ended {
+		w.closed = true
+	} else {
+		p.watches[w] = struct{}{}
+	}
 	return w
 }
 
@@ -49,9 +54,13 @@ func (w *Watch) Next(ctx context.Context) (Event, error) {
 		case len(w.queue) > 0:
 			ev := w.queue[0]
 			w.queue = w.queue[1:]
+			if len(w.queue) > 0 {
+				w.signal() // for another reader, who may have slept through it
+			}
 			w.mu.Unlock()
 			return ev, nil
 		case w.closed:
+			w.signal()
 			w.mu.Unlock()
 			return Event{}, ErrWatchClosed
 		}

@@ -39,9 +39,8 @@ func (g *Group) advanceOne(i int, now time.Time) time.Time {
 			r.examine, r.retest = due, g.limits.RetestMin
 		}
 	}
-	if r.routine && r.inUse(now) && due.After(now.Add(g.limits.ProbeEvery)) {
-		// It was idle when that was planned.
-		g.planRoutine(i, now)
+	if r.routine && r.idle && r.inUse(now) {
+		g.planRoutine(i, r.seen) // a client has come since that was planned
 		due = r.examine
 	}
 	if now.Before(due) {
@@ -71,7 +70,7 @@ func (g *Group) planRoutine(i int, from time.Time) {
 	r := &g.records[i]
 	r.routine = true
 	every, carry := g.limits.ProbeEvery, g.limits.CarryEvery
-	if !r.inUse(from) {
+	if r.idle = !r.inUse(from); r.idle {
 		every, carry = g.limits.IdleEvery, 6*g.limits.CarryEvery
 	}
 	r.depth = Greet

@@ -53,6 +53,7 @@ type Record struct {
 	depth     Depth
 	examining bool
 	routine   bool // what is planned is a routine look, which traffic can replace
+	idle      bool // it was planned for an endpoint that nobody used
 	retest    time.Duration
 }
 
