@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 
 	"github.com/paperplane-relay/paperplane/relay/exit"
@@ -23,7 +24,8 @@ type service struct {
 // Serve runs handle in a goroutine of its own for each connection to a port,
 // and closes the connection when it returns. It is a part of the host's
 // process: Stop waits for the handlers, which must return when their connection
-// fails, and Start listens again.
+// fails, and Start listens again. On a host that is stopped it replaces what
+// ran on that port before, so that an endpoint can be given another face.
 func (h *Host) Serve(port uint16, handle func(net.Conn)) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -32,7 +34,11 @@ func (h *Host) Serve(port uint16, handle func(net.Conn)) error {
 	}
 	s := &service{port: port}
 	s.begin = func(l net.Listener) func() { return s.accept(l, handle) }
-	h.services = append(h.services[:len(h.services):len(h.services)], s)
+	services := slices.Clone(h.services)
+	if !h.up {
+		services = slices.DeleteFunc(services, func(old *service) bool { return old.port == port })
+	}
+	h.services = append(services, s)
 	if !h.up {
 		return nil
 	}
