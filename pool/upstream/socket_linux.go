@@ -34,8 +34,14 @@ func readFlow(c net.Conn) (policy.Flow, bool) {
 		Probes:      int(info.Probes),
 		RTT:         time.Duration(info.Rtt) * time.Microsecond,
 	}
-	// The kernel counts the acknowledgements of our SYN and FIN as a byte each.
-	f.Acked = min(f.Acked, f.Sent)
+	// The kernel counts the acknowledgement of our SYN, on connections that we
+	// have dialled, and that of our FIN as a byte each. A single byte on its way
+	// must not pass for acknowledged because of that.
+	if f.Unacked == 0 {
+		f.Acked = f.Sent
+	} else {
+		f.Acked = max(0, min(f.Acked, f.Sent-1))
+	}
 	return f, true
 }
 

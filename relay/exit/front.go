@@ -41,9 +41,10 @@ func (f *front) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	if in.r == in.w {
+	for in.r == in.w {
+		// go-socks5 takes no answer and no error for a byte.
 		n, err := f.Conn.Read(in.buf[:])
-		if n == 0 {
+		if n == 0 && err != nil {
 			return 0, err
 		}
 		in.r, in.w = 0, n
