@@ -39,7 +39,7 @@ func (b *border) Inspect(p blocker.Packet, now time.Time) blocker.Decision {
 			b.bytes[p.Dir].Add(int64(p.Size))
 			if !b.looked && p.Dir == blocker.Up {
 				b.looked = true
-				b.isp.books.sight(b.flow.Server, p.Payload, now)
+				b.sight(p.Payload, now)
 			}
 		} else if p.Kind == blocker.SynAck && !b.connected {
 			b.connected = true
@@ -50,4 +50,11 @@ func (b *border) Inspect(p blocker.Packet, now time.Time) blocker.Decision {
 	b.bytes[p.Dir].Add(int64(d.Pass))
 	b.isp.books.dropped(b, p, d, now)
 	return d
+}
+
+// sight tells a strategy that is being played of the flow's first bytes.
+func (b *border) sight(head []byte, now time.Time) {
+	if b.isp.w.players.Load() > 0 {
+		b.isp.books.sight(b.isp.name, b.flow.Server, head, now)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
@@ -40,6 +41,7 @@ type World struct {
 	seed  uint64
 
 	services sync.WaitGroup
+	players  atomic.Int32 // strategies that are being played
 
 	mu           sync.Mutex
 	rng          *rand.Rand

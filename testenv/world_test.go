@@ -137,7 +137,7 @@ func TestRegistryIsAppliedWithLag(t *testing.T) {
 			t.Errorf("%d addresses, burns %+v", l.Addresses, l.Burns)
 		}
 		s.Unblock(amazon)
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour + time.Second)
 		if _, err := get(c); err != nil {
 			t.Fatalf("unblocked: %v", err)
 		}

@@ -56,10 +56,10 @@ func (a Action) Counting(d Direction) Action {
 	return a
 }
 
-// Lingering makes the action residual: once it has struck a flow, new flows
-// between the same client address and the same server address and port are
-// treated the same way for the window d, whatever their names. What strikes is
-// the first packet lost.
+// Lingering makes a rule for names residual: once it has struck a flow, new
+// flows between the same client address and the same server address and port
+// are treated the same way for the window d, whatever names they show. These do
+// not prolong the window. In the field 10 min have been seen.
 func (a Action) Lingering(d time.Duration) Action {
 	a.window = max(d, 0)
 	return a

@@ -28,8 +28,10 @@ type Flow struct {
 type concern struct {
 	rule *compiled
 	// named is false while a rule for names waits for the flow to show one.
-	named   bool
-	buckets [Down + 1]bucket
+	named bool
+	// residual is true if the rule strikes for what an earlier flow has shown.
+	residual bool
+	buckets  [Down + 1]bucket
 }
 
 // bucket is a token bucket, in bytes.
@@ -96,12 +98,13 @@ func (f *Flow) consider(rules *RuleSet, residue *Residue, now time.Time) {
 		n := concern{rule: c, named: c.names == nil}
 		for i := range before {
 			if before[i].rule.id == c.id {
-				n.buckets = before[i].buckets
+				n.buckets, n.residual = before[i].buckets, before[i].residual
 				n.named = n.named || before[i].named && before[i].rule.names != nil
 			}
 		}
 		if first && rules.linger && !n.named {
-			n.named = residue.holds(c.id, f.Client.Addr(), f.Server, now)
+			n.residual = residue.holds(c.id, f.Client.Addr(), f.Server, now)
+			n.named = n.residual
 		}
 		if !n.named {
 			if f.look == nil {
@@ -190,7 +193,7 @@ func (f *Flow) linger(residue *Residue, id RuleID, now time.Time) {
 		return
 	}
 	for i := range f.concerns {
-		if c := f.concerns[i].rule; c.id == id && c.rule.Do.window > 0 {
+		if c := f.concerns[i].rule; c.id == id && c.rule.Do.window > 0 && !f.concerns[i].residual {
 			residue.mark(id, f.Client.Addr(), f.Server, now.Add(c.rule.Do.window))
 		}
 	}
