@@ -118,6 +118,7 @@ func (d *driver) after(pause time.Duration, do func()) {
 func (d *driver) run(span time.Duration) {
 	d.Helper()
 	end := d.now.Add(span)
+	d.advance()
 	for {
 		due := end
 		if !d.next.IsZero() && d.next.Before(due) {

@@ -260,11 +260,11 @@ func (g *Group) unwitnessed(i int, x Examination) {
 		if r.doubt.IsZero() {
 			r.doubt = x.Asked
 		}
+		again := x.At.Add(time.Second)
 		if g.sweep(x.At) {
-			g.examineAt(i, x.At, Greet)
-		} else {
-			g.examineAt(i, x.At.Add(time.Second), Greet)
+			again = later(x.At, x.Asked.Add(time.Second)) // there may be witnesses now
 		}
+		g.examineAt(i, again, Greet)
 	case Reserve:
 		r.doubt = x.Asked // a canary; the next one shall be another
 	case Dead:
