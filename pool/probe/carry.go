@@ -60,7 +60,7 @@ func (p *Prober) carry(ctx context.Context, s policy.Spec, session *upstream.Ses
 		}
 	}
 	if session != nil {
-		session.Close()
+		_ = session.Close()
 	}
 	x.Err = errors.Join(doubts...)
 }

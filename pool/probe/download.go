@@ -50,7 +50,7 @@ func (p *Prober) download(ctx context.Context, session *upstream.Session, endpoi
 		errors.As(d.err, &d.reply)
 		return d
 	}
-	defer raw.Close()
+	defer func() { _ = raw.Close() }()
 	defer onEnd(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })()
 
 	m := &meter{Conn: raw, ctx: ctx, step: step, first: first, limit: p.size() + slack, began: time.Now()}
@@ -117,8 +117,7 @@ func (p *Prober) fetch(c net.Conn, t Target) error {
 		config.NextProtos = []string{"http/1.1"}
 		secure := tls.Client(c, config)
 		if err := secure.Handshake(); err != nil {
-			var cert *tls.CertificateVerificationError
-			if errors.As(err, &cert) {
+			if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 				return fmt.Errorf("%w: %w", errUnfit, err)
 			}
 			return err

@@ -73,10 +73,10 @@ func socks(connect func(destination string) (byte, func(net.Conn))) func(net.Con
 		}
 		reply, then := connect(destination)
 		if reply == 255 {
-			io.Copy(io.Discard, c) // silent until the other side leaves
+			_, _ = io.Copy(io.Discard, c) // silent until the other side leaves
 			return
 		}
-		c.Write([]byte{5, reply, 0, 1, 0, 0, 0, 0, 0, 0})
+		_, _ = c.Write([]byte{5, reply, 0, 1, 0, 0, 0, 0, 0, 0})
 		if reply == 0 {
 			then(c)
 		}
@@ -85,9 +85,9 @@ func socks(connect func(destination string) (byte, func(net.Conn))) func(net.Con
 
 func greet(c net.Conn) {
 	b := make([]byte, 2)
-	io.ReadFull(c, b)
-	io.ReadFull(c, make([]byte, b[1]))
-	c.Write([]byte{5, 0})
+	_, _ = io.ReadFull(c, b)
+	_, _ = io.ReadFull(c, make([]byte, b[1]))
+	_, _ = c.Write([]byte{5, 0})
 }
 
 func readRequest(c net.Conn) (string, error) {
@@ -123,7 +123,7 @@ func serveHTTP(size, part int, pause time.Duration) func(net.Conn) {
 			sent += n
 		}
 		if part < size {
-			io.Copy(io.Discard, c)
+			_, _ = io.Copy(io.Discard, c)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (p *Prober) greet(ctx context.Context, s policy.Spec, n int) try {
 		case result.session != nil:
 			// Answered as well, in the moment before it was given up.
 			if t.session != nil {
-				t.session.Close()
+				_ = t.session.Close()
 			}
 		default:
 			result = t

@@ -72,7 +72,7 @@ func (p *Prober) Probe(ctx context.Context, s policy.Spec, depth policy.Depth) p
 				x.Carried, x.Err = policy.None, ctx.Err()
 			}
 		}
-		t.session.Close()
+		_ = t.session.Close()
 	}
 	x.At = time.Now()
 	return x

@@ -27,7 +27,7 @@ func prober(n network) *probe.Prober {
 const whole = 64 << 10
 
 func TestGreet(t *testing.T) {
-	hang := func(c net.Conn) { io.Copy(io.Discard, c) }
+	hang := func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 	for _, tc := range []struct {
 		name  string
 		e     *endpoint
@@ -42,8 +42,8 @@ func TestGreet(t *testing.T) {
 		{"far away and silent", &endpoint{latency: 400 * time.Millisecond, serve: hang}, policy.Silent, policy.Greeting, 2 * time.Second},
 		{"closes at once", &endpoint{serve: func(net.Conn) {}}, policy.Closed, policy.Greeting, 0},
 		{"not SOCKS", &endpoint{serve: func(c net.Conn) {
-			c.Read(make([]byte, 3))
-			c.Write([]byte("HTTP/1.0 400 Bad Request\r\n\r\n"))
+			_, _ = c.Read(make([]byte, 3))
+			_, _ = c.Write([]byte("HTTP/1.0 400 Bad Request\r\n\r\n"))
 		}}, policy.Garbage, policy.Greeting, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestCancel(t *testing.T) {
 		serve func(net.Conn)
 		want  [2]policy.Outcome
 	}{
-		{"greeting", func(c net.Conn) { io.Copy(io.Discard, c) }, [2]policy.Outcome{policy.None, policy.None}},
+		{"greeting", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, [2]policy.Outcome{policy.None, policy.None}},
 		{"transfer", own(serveHTTP(whole, 1000, 0)), [2]policy.Outcome{policy.Answered, policy.None}},
 		{"request", socks(func(string) (byte, func(net.Conn)) { return 255, nil }), [2]policy.Outcome{policy.Answered, policy.None}},
 	} {

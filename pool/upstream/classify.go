@@ -29,8 +29,7 @@ func Classify(err error) policy.Outcome {
 	if err == nil {
 		return policy.Answered
 	}
-	var reply Reply
-	if errors.As(err, &reply) {
+	if reply, ok := errors.AsType[Reply](err); ok {
 		if reply == Succeeded {
 			return policy.Answered
 		}

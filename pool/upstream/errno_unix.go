@@ -18,8 +18,9 @@ func classifyErrno(e syscall.Errno) policy.Outcome {
 		return policy.Rejected
 	case syscall.ETIMEDOUT:
 		return policy.Silent
+	default:
+		// ENETUNREACH, ENETDOWN, EMFILE, ENFILE, EADDRNOTAVAIL, ENOBUFS, ENOMEM,
+		// EACCES, EPERM, and whatever else a socket may say of its own host.
+		return policy.Local
 	}
-	// ENETUNREACH, ENETDOWN, EMFILE, ENFILE, EADDRNOTAVAIL, ENOBUFS, ENOMEM,
-	// EACCES, EPERM, and whatever else a socket may say of its own host.
-	return policy.Local
 }

@@ -19,6 +19,7 @@ func classifyErrno(e syscall.Errno) policy.Outcome {
 		return policy.Rejected
 	case windows.WSAETIMEDOUT, syscall.ETIMEDOUT:
 		return policy.Silent
+	default:
+		return policy.Local
 	}
-	return policy.Local
 }

@@ -39,7 +39,7 @@ func (d *Dialer) Negotiate(ctx context.Context, c net.Conn, s policy.Spec) (*Ses
 	if errors.Is(err, errGreeted) {
 		return &Session{conn: c, name: s.Name()}, nil
 	}
-	c.Close()
+	_ = c.Close()
 	return nil, &Error{Op: policy.Greeting, Endpoint: s.Name(), Err: g.explain(err)}
 }
 
@@ -61,12 +61,12 @@ func (s *Session) Request(ctx context.Context, destination string) (net.Conn, er
 		return fail(ErrUsed)
 	}
 	if err := checkDestination(destination); err != nil {
-		s.conn.Close()
+		_ = s.conn.Close()
 		return fail(err)
 	}
 	r := &request{Conn: s.conn}
 	if err := speak(ctx, s.conn, r, nil, destination); err != nil {
-		s.conn.Close()
+		_ = s.conn.Close()
 		return fail(r.explain(err))
 	}
 	return s.conn, nil

@@ -193,7 +193,7 @@ func TestRequestErrors(t *testing.T) {
 			case !strings.Contains(err.Error(), tc.text):
 				t.Errorf("%q, want %q in it", err, tc.text)
 			}
-			if r, ok := tc.is.(upstream.Reply); ok && e.Reply != r {
+			if r, ok := errors.AsType[upstream.Reply](tc.is); ok && e.Reply != r {
 				t.Errorf("Reply = %d, want %d", e.Reply, r)
 			}
 			if _, err := c.Write([]byte{0}); err == nil {
@@ -251,7 +251,7 @@ func stuck(ctx context.Context, phase policy.Phase) error {
 		if phase == policy.Request {
 			run(there, []step{{3, "\x05\x00"}})
 		}
-		io.Copy(io.Discard, there)
+		_, _ = io.Copy(io.Discard, there)
 	}()
 	s, err := d.Negotiate(ctx, c, anonymous)
 	if err != nil {
@@ -269,7 +269,7 @@ func TestContextLater(t *testing.T) {
 		go func() {
 			run(there, []step{{3, "\x05\x00"}, {18, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"}})
 			time.Sleep(time.Hour)
-			io.WriteString(there, "late")
+			_, _ = io.WriteString(there, "late")
 			there.Close()
 		}()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -312,9 +312,9 @@ func FuzzAnswer(f *testing.F) {
 		}
 		here, there := net.Pipe()
 		done := make(chan struct{})
-		go func() { io.Copy(io.Discard, there); close(done) }()
+		go func() { _, _ = io.Copy(io.Discard, there); close(done) }()
 		go func() {
-			there.Write(answer)
+			_, _ = there.Write(answer)
 			there.Close()
 		}()
 		s, err := (&upstream.Dialer{}).Negotiate(t.Context(), here, spec)

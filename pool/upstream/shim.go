@@ -62,7 +62,7 @@ func (g *greeting) explain(err error) error {
 	case g.n == 4 && g.seen[1] == methodPassword && g.seen[2] == 1 && g.seen[3] != 0:
 		return fmt.Errorf("%w: wrong user or password", ErrDenied)
 	}
-	return fmt.Errorf("%w: %s", ErrProtocol, unwrapSocks(err))
+	return fmt.Errorf("%w: %w", ErrProtocol, unwrapSocks(err))
 }
 
 // request lies under x/net's client when negotiation is long done. It answers
@@ -101,7 +101,7 @@ func (r *request) explain(err error) error {
 	case r.n >= 2 && r.seen[0] == version && r.seen[1] != 0:
 		return Reply(r.seen[1])
 	}
-	return fmt.Errorf("%w: %s", ErrProtocol, unwrapSocks(err))
+	return fmt.Errorf("%w: %w", ErrProtocol, unwrapSocks(err))
 }
 
 // transport is true if the connection or the context failed, rather than what

@@ -31,7 +31,7 @@ func pair(t *testing.T) (dialled, accepted *net.TCPConn) {
 	}
 	t.Cleanup(func() { c.Close(); a.Close() })
 	for _, c := range []net.Conn{c, a} {
-		c.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	}
 	return c.(*net.TCPConn), a.(*net.TCPConn)
 }

@@ -32,7 +32,7 @@ func bubble(t *testing.T, s *exit.Server, f func(t *testing.T, l *pipes)) {
 // ends reads to the end of c and returns how long that took.
 func ends(c net.Conn) time.Duration {
 	began := time.Now()
-	io.Copy(io.Discard, c)
+	_, _ = io.Copy(io.Discard, c)
 	c.Close()
 	return time.Since(began)
 }
@@ -51,7 +51,7 @@ func TestDeadlines(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			bubble(t, &exit.Server{}, func(t *testing.T, l *pipes) {
 				c := l.dial()
-				go io.WriteString(c, tc.send)
+				go func() { _, _ = io.WriteString(c, tc.send) }()
 				if got := ends(c); got != tc.want {
 					t.Errorf("ended after %v, want %v", got, tc.want)
 				}
@@ -68,7 +68,7 @@ func TestDialTimeout(t *testing.T) {
 	bubble(t, s, func(t *testing.T, l *pipes) {
 		c := l.dial()
 		began := time.Now()
-		go c.Write(request("a.example", 80))
+		go func() { _, _ = c.Write(request("a.example")) }()
 		reply := make([]byte, 12)
 		if _, err := io.ReadFull(c, reply); err != nil || reply[3] != 6 {
 			t.Errorf("reply %x, %v, want code 6", reply, err)
@@ -90,8 +90,8 @@ func TestClientLeavesDuringDial(t *testing.T) {
 	bubble(t, s, func(t *testing.T, l *pipes) {
 		began := time.Now()
 		c := l.dial()
-		go io.Copy(io.Discard, c)
-		c.Write(request("a.example", 80))
+		go func() { _, _ = io.Copy(io.Discard, c) }()
+		_, _ = c.Write(request("a.example"))
 		time.Sleep(3 * time.Second)
 		c.Close()
 		if at := (<-cancelled).Sub(began); at != 3*time.Second {
@@ -167,8 +167,8 @@ func TestShutdown(t *testing.T) {
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(l) }()
 		waiting, dialling := l.dial(), l.dial()
-		go waiting.Write([]byte{5, 1, 0})
-		go dialling.Write(request("a.example", 80))
+		go func() { _, _ = waiting.Write([]byte{5, 1, 0}) }()
+		go func() { _, _ = dialling.Write(request("a.example")) }()
 		if _, err := io.ReadFull(dialling, make([]byte, 2)); err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func TestShutdown(t *testing.T) {
 			t.Fatal(err)
 		}
 		target := <-targets
-		go io.WriteString(target, "hello")
+		go func() { _, _ = io.WriteString(target, "hello") }()
 		if _, err := io.ReadFull(dialling, make([]byte, 5)); err != nil {
 			t.Error(err)
 		}

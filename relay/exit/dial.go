@@ -131,6 +131,7 @@ func replyFor(err error) upstream.Reply {
 	case policy.Silent:
 		// As Tor has it: no code of RFC 1928 says "timed out".
 		return upstream.TTLExpired
+	default:
+		return upstream.GeneralFailure
 	}
-	return upstream.GeneralFailure
 }

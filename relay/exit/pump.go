@@ -99,6 +99,22 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 const bufferSize = 32 << 10
 
+// generic is the mover between any two connections. One that can write itself
+// out, as those in memory can, holds no buffer while it waits.
+func generic(dst, src net.Conn) func() (int64, error) {
+	w, ok := src.(io.WriterTo)
+	if !ok {
+		return func() (int64, error) { return relay(dst, src) }
+	}
+	return func() (int64, error) {
+		n, err := w.WriteTo(dst)
+		if err == nil {
+			err = io.EOF
+		}
+		return n, err
+	}
+}
+
 // relay reads once and writes what it got.
 func relay(dst, src net.Conn) (int64, error) {
 	b := buffers.Get().(*[bufferSize]byte)

@@ -19,7 +19,7 @@ import (
 func mover(dst, src net.Conn) func() (int64, error) {
 	in, ok := src.(*net.TCPConn)
 	if !ok {
-		return func() (int64, error) { return relay(dst, src) }
+		return generic(dst, src)
 	}
 	raw, err := in.SyscallConn()
 	if err != nil {

@@ -7,5 +7,5 @@ import "net"
 // mover returns what moves the next bytes from src to dst: it waits for some,
 // and returns how many it has moved, or io.EOF.
 func mover(dst, src net.Conn) func() (int64, error) {
-	return func() (int64, error) { return relay(dst, src) }
+	return generic(dst, src)
 }

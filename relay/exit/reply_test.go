@@ -94,8 +94,8 @@ func TestRaw(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.SetDeadline(time.Now().Add(patience))
-		c.Write(tc.send)
+		_ = c.SetDeadline(time.Now().Add(patience))
+		_, _ = c.Write(tc.send)
 		got, err := io.ReadAll(c)
 		if err != nil || !bytes.Equal(got, tc.want) {
 			t.Errorf("%s: %x, %v, want %x", tc.name, got, err, tc.want)
@@ -105,7 +105,7 @@ func TestRaw(t *testing.T) {
 }
 
 func TestListenersThatStrangersReach(t *testing.T) {
-	any := netip.MustParsePrefix("0.0.0.0/0")
+	anywhere := netip.MustParsePrefix("0.0.0.0/0")
 	for _, tc := range []struct {
 		name string
 		s    *exit.Server
@@ -114,7 +114,7 @@ func TestListenersThatStrangersReach(t *testing.T) {
 		{"nothing", &exit.Server{}, false},
 		{"users", &exit.Server{Users: map[string]string{"me": "secret"}}, true},
 		{"verify", &exit.Server{Verify: func(string, string) bool { return false }}, true},
-		{"clients", &exit.Server{Clients: []netip.Prefix{any}}, true},
+		{"clients", &exit.Server{Clients: []netip.Prefix{anywhere}}, true},
 		{"open", &exit.Server{Open: true}, true},
 		{"a user without a name", &exit.Server{Users: map[string]string{"": "secret"}}, false},
 	} {

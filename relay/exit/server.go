@@ -87,7 +87,7 @@ const (
 // It refuses to begin, with ErrOpen, if l is not on loopback and neither users
 // nor clients are set. It may be called for several listeners.
 func (s *Server) Serve(l net.Listener) error {
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	if err := s.validate(l); err != nil {
 		return err
 	}

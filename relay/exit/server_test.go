@@ -81,7 +81,7 @@ func destination(t *testing.T, serve func(*net.TCPConn)) string {
 			if err != nil {
 				return
 			}
-			c.SetDeadline(time.Now().Add(patience))
+			_ = c.SetDeadline(time.Now().Add(patience))
 			serve(c.(*net.TCPConn))
 			c.Close()
 		}
@@ -91,7 +91,7 @@ func destination(t *testing.T, serve func(*net.TCPConn)) string {
 }
 
 func echo(c *net.TCPConn) {
-	io.Copy(c, c)
+	_, _ = io.Copy(c, c)
 	c.CloseWrite()
 }
 
@@ -102,10 +102,10 @@ func TestStreamCarriesBothWaysAndHalfCloses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	sent := bytes.Repeat([]byte("paperplane"), 200_000)
 	go func() {
-		c.Write(sent)
+		_, _ = c.Write(sent)
 		c.(*net.TCPConn).CloseWrite()
 	}()
 	got, err := io.ReadAll(c)
@@ -122,7 +122,7 @@ func TestEarlyDataArrives(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	ip := to.Addr().As4()
 	early := bytes.Repeat([]byte("early "), 1000)
 	all := append([]byte{5, 1, 0, 5, 1, 0, 1, ip[0], ip[1], ip[2], ip[3], byte(to.Port() >> 8), byte(to.Port())}, early...)

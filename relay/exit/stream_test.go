@@ -22,15 +22,15 @@ func TestResetReachesTheClient(t *testing.T) {
 	spec := start(t, &exit.Server{Allow: loopback})
 	abort := make(chan struct{})
 	c, err := dial(t, spec, destination(t, func(c *net.TCPConn) {
-		io.WriteString(c, "half of it")
+		_, _ = io.WriteString(c, "half of it")
 		<-abort
-		upstream.Abort(c)
+		_ = upstream.Abort(c)
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	if _, err := io.ReadFull(c, make([]byte, len("half of it"))); err != nil {
 		t.Fatal(err)
 	}
@@ -44,18 +44,18 @@ func TestResetReachesTheDestination(t *testing.T) {
 	spec := start(t, &exit.Server{Allow: loopback})
 	seen := make(chan error, 1)
 	c, err := dial(t, spec, destination(t, func(c *net.TCPConn) {
-		io.WriteString(c, "x")
+		_, _ = io.WriteString(c, "x")
 		_, err := io.ReadAll(c)
 		seen <- err
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	upstream.Abort(c)
+	_ = upstream.Abort(c)
 	if err := <-seen; !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the destination sees %v, want a reset", err)
 	}
@@ -66,7 +66,7 @@ func TestDestinationClosesFirst(t *testing.T) {
 	spec := start(t, &exit.Server{Allow: loopback})
 	got := make(chan string, 1)
 	c, err := dial(t, spec, destination(t, func(c *net.TCPConn) {
-		io.WriteString(c, "bye")
+		_, _ = io.WriteString(c, "bye")
 		c.CloseWrite()
 		b, _ := io.ReadAll(c)
 		got <- string(b)
@@ -75,11 +75,11 @@ func TestDestinationClosesFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	if b, err := io.ReadAll(c); string(b) != "bye" || err != nil {
 		t.Fatalf("%q, %v", b, err)
 	}
-	io.WriteString(c, "I am still here")
+	_, _ = io.WriteString(c, "I am still here")
 	c.(*net.TCPConn).CloseWrite()
 	if s := <-got; s != "I am still here" {
 		t.Errorf("the destination got %q", s)
@@ -95,7 +95,7 @@ func TestHalfClosedSilenceEnds(t *testing.T) {
 	}
 	defer c.Close()
 	defer close(release)
-	c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	c.(*net.TCPConn).CloseWrite()
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("%v, want a reset", err)
@@ -107,7 +107,7 @@ func TestCloseCutsStreams(t *testing.T) {
 	spec := start(t, s)
 	seen := make(chan error, 1)
 	c, err := dial(t, spec, destination(t, func(c *net.TCPConn) {
-		io.WriteString(c, "x")
+		_, _ = io.WriteString(c, "x")
 		_, err := io.ReadAll(c)
 		seen <- err
 	}))
@@ -115,8 +115,8 @@ func TestCloseCutsStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
-	io.ReadFull(c, make([]byte, 1))
+	_ = c.SetDeadline(time.Now().Add(patience))
+	_, _ = io.ReadFull(c, make([]byte, 1))
 	s.Close()
 	if _, err := io.ReadAll(c); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the client sees %v", err)
@@ -149,8 +149,8 @@ func TestReservedNameSpeaksHTTP(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.SetDeadline(time.Now().Add(patience))
-		go io.WriteString(c, tc.request)
+		_ = c.SetDeadline(time.Now().Add(patience))
+		go func() { _, _ = io.WriteString(c, tc.request) }()
 		name := tc.request[:min(30, len(tc.request))]
 		method, _, _ := strings.Cut(tc.request, " ")
 		resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
@@ -170,7 +170,7 @@ func TestReservedNameSpeaksHTTP(t *testing.T) {
 func FuzzSOCKS(f *testing.F) {
 	f.Add([]byte("\x05\x01\x00\x05\x01\x00\x03\x01a\x00\x50early"), false)
 	f.Add([]byte("\x05\x02\x00\x02\x01\x02me\x06secret\x05\x01\x00\x01\x01\x02\x03\x04\x00\x50"), true)
-	f.Add(append(request(probe.ReservedHost, 80), "GET /10 HTTP/1.1\r\n\r\n"...), false)
+	f.Add(append(request(probe.ReservedHost), "GET /10 HTTP/1.1\r\n\r\n"...), false)
 	f.Fuzz(func(t *testing.T, b []byte, users bool) {
 		s := &exit.Server{Dial: echoInMemory}
 		if users {
@@ -180,13 +180,13 @@ func FuzzSOCKS(f *testing.F) {
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(l) }()
 		c := l.dial()
-		c.SetDeadline(time.Now().Add(patience))
+		_ = c.SetDeadline(time.Now().Add(patience))
 		read := make(chan []byte, 1)
 		go func() {
 			all, _ := io.ReadAll(c)
 			read <- all
 		}()
-		c.Write(b)
+		_, _ = c.Write(b)
 		c.Close()
 		got := <-read
 		s.Close() // hangs if a goroutine is left
