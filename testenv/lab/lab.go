@@ -1,0 +1,76 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+)
+
+// Lab is a demonstration that can be run once.
+type Lab struct {
+	// Scenario is what to play; one without a clock means April2018.
+	Scenario Scenario
+	// Length is how long the run takes; zero means 2 min. The least is 10 s.
+	Length time.Duration
+	// Seed decides addresses, the pools' draws and the pace of the clients.
+	// What the scheduler of the machine decides, it does not.
+	Seed uint64
+	// Listener is where the first ISP's relay serves clients. It must be on
+	// loopback. Nil means one at a free port. Run closes it.
+	Listener net.Listener
+	// Display shows the run while it goes on; nil shows nothing.
+	Display Display
+	// Logger is given to relays, pools and the world; nil discards.
+	Logger *slog.Logger
+}
+
+// The bounds of Length.
+const (
+	DefaultLength = 2 * time.Minute
+	MinLength     = 10 * time.Second
+)
+
+// patience is how long a request may take to its first byte. A user's is about
+// that long, and shorter than the relay's default of 30 s.
+const patience = 10 * time.Second
+
+// Validate reports everything that keeps the lab from running, joined.
+func (l *Lab) Validate() error {
+	var errs []error
+	if l.Scenario.Clock != nil {
+		errs = append(errs, l.Scenario.Validate())
+	}
+	if l.Length != 0 && l.Length < MinLength {
+		errs = append(errs, fmt.Errorf("length: must be at least %s, got %s", MinLength, l.Length))
+	}
+	return errors.Join(errs...)
+}
+
+// Run plays the scenario to its end, or until ctx ends, and reports what
+// happened. An end of ctx is no error: the report then says Interrupted. When
+// Run returns, nothing of it is left: no goroutine, no listener.
+func (l *Lab) Run(ctx context.Context) (report Report, err error) {
+	if err := l.Validate(); err != nil {
+		return Report{}, errors.Join(fmt.Errorf("lab: %w", err), closeListener(l.Listener))
+	}
+	r := newRun(l)
+	defer func() { err = errors.Join(err, r.close()) }()
+	if err := r.build(l.Listener); err != nil {
+		return Report{}, fmt.Errorf("lab: %w", err)
+	}
+	r.start()
+	r.show()
+	r.play(ctx)
+	r.finish(ctx)
+	return r.report(ctx.Err() != nil), nil
+}
+
+func closeListener(l net.Listener) error {
+	if l == nil {
+		return nil
+	}
+	return l.Close()
+}
