@@ -68,7 +68,8 @@ func (r *race) advance(now time.Time) (time.Time, error) {
 
 // lateness reports an attempt whose phase takes longer than it should, once for
 // each phase. It returns when that is going to be the case, or the zero time if
-// it was the case before.
+// it was the case before. An attempt whose endpoint has fallen from grace since
+// it began is late as well, on the word of others.
 func (r *race) lateness(a *attempt, now time.Time) (due time.Time, overdue bool) {
 	phase, since := a.at()
 	if phase >= policy.Request {
@@ -79,6 +80,10 @@ func (r *race) lateness(a *attempt, now time.Time) (due time.Time, overdue bool)
 	}
 	due = since.Add(a.endpoint.HedgeDelay(phase))
 	if now.Before(due) {
+		if a.active && a.endpoint.State() != policy.Active {
+			a.active, a.overdue[phase] = false, true
+			return due, true
+		}
 		return due, false
 	}
 	a.overdue[phase] = true
@@ -126,7 +131,7 @@ func (r *race) requesting() bool {
 // slow, within the budget.
 func (r *race) lookAfter(a *attempt, now time.Time) time.Time {
 	q := &a.request
-	if q.active && a.endpoint.State() != policy.Active {
+	if a.active && a.endpoint.State() != policy.Active {
 		r.pass(a)
 	}
 	first := q.asked.Add(max(a.endpoint.HedgeDelay(policy.Connect), 20*time.Millisecond))

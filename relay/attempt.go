@@ -31,6 +31,7 @@ type attempt struct {
 
 	// Owned by the racer.
 	batch   int
+	active  bool                 // its endpoint was, when the phase was entered
 	overdue [policy.Request]bool // what has been reported
 	request question
 
@@ -45,13 +46,15 @@ type question struct {
 	asked    time.Time
 	passed   bool // another attempt may ask beside it
 	hurried  bool // keep-alive has been set to its fast pace
-	active   bool // the endpoint was active when asked
 	checked  time.Time
 	reported policy.Outcome
 }
 
 func newAttempt(ep *pool.Endpoint, batch int, cancel context.CancelFunc) *attempt {
-	return &attempt{endpoint: ep, began: time.Now(), cancel: cancel, batch: batch, take: make(chan bool, 1)}
+	return &attempt{
+		endpoint: ep, began: time.Now(), cancel: cancel, take: make(chan bool, 1),
+		batch: batch, active: ep.State() == policy.Active,
+	}
 }
 
 // enter marks the beginning of a phase, for whoever watches the attempt.

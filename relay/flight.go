@@ -208,6 +208,14 @@ func (t *stream) land() (net.Conn, bool) {
 			t.landed(int64(n))
 			return conn, true
 		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			// The limit of a half-closed stream, which moving would only double.
+			if !t.patient(conn, &t.lastDown, err) {
+				t.end(err)
+				return nil, false
+			}
+			continue
+		}
 		if !t.move(err) {
 			return nil, false
 		}

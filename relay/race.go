@@ -252,7 +252,7 @@ func (r *race) opened(a *attempt) {
 	if a.err == nil {
 		if r.needy() {
 			a.request.asked = time.Now()
-			a.request.active = a.endpoint.State() == policy.Active
+			a.active = a.endpoint.State() == policy.Active
 			a.take <- true
 			return
 		}

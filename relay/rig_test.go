@@ -51,6 +51,8 @@ type rigConfig struct {
 	endpoints int // default 4
 	relay     relay.Config
 	noProbes  bool
+	// interfere, if not nil, may fail a dial of the relay's.
+	interfere func() error
 	// socks, if not nil, replaces the endpoint of a number.
 	socks map[int]func(net.Conn)
 	// destination, if not nil, dials destinations in place of the site.
@@ -117,6 +119,11 @@ func (r *rig) build(c rigConfig) (stop func()) {
 
 	dialer := &upstream.Dialer{Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
 		r.count(r.dialed, address)
+		if c.interfere != nil {
+			if err := c.interfere(); err != nil {
+				return nil, err
+			}
+		}
 		return r.home.Dial(ctx, netip.MustParseAddrPort(address))
 	}}
 	cfg := pool.Config{Seed: 1, Prober: rigProber(dialer)}

@@ -12,7 +12,7 @@ import (
 const (
 	// lookFast is the pause between looks while any stream was active lately,
 	// lookSlow while all are quiet; lately is how long activity counts.
-	lookFast, lookSlow = 250 * time.Millisecond, time.Second
+	lookFast, lookSlow = 125 * time.Millisecond, time.Second
 	lately             = 5 * time.Second
 	// A flow that has brought more than midFlow and then nothing for stallAfter,
 	// while nothing was asked, has stopped in its middle.
