@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -29,7 +30,8 @@ type Host struct {
 	mem      *memnet.Host // nil: not booted yet, or gone
 	services []*service
 	up       bool
-	released time.Time
+	gone     bool
+	released time.Time // guarded by the world's lock
 }
 
 // Addr is the machine's address.
@@ -111,9 +113,9 @@ func (h *Host) Stop() {
 		h.mem.Abort()
 	}
 	h.up = false
-	services := h.services
+	ending := h.ending()
 	h.mu.Unlock()
-	halt(services)
+	halt(ending)
 }
 
 // Hang stops the process as SIGSTOP does: handshakes are completed and data is
@@ -131,13 +133,13 @@ func (h *Host) Hang() {
 func (h *Host) Vanish() {
 	h.mu.Lock()
 	mem := h.mem
-	h.mem, h.up = nil, false
-	services := h.services
+	h.mem, h.up, h.gone = nil, false, true
+	ending := h.ending()
 	h.mu.Unlock()
 	if mem != nil {
 		mem.Vanish()
 	}
-	halt(services)
+	halt(ending)
 }
 
 // Release gives the machine and its address back to the cloud.
@@ -165,24 +167,22 @@ func (h *Host) Connections() int {
 // boot is the moment at which a machine begins to answer.
 func (h *Host) boot() error {
 	h.w.mu.Lock()
-	over := h.w.closed || !h.released.IsZero()
+	closed := h.w.closed
 	h.w.mu.Unlock()
-	if over {
+	h.mu.Lock()
+	if closed || h.gone {
+		h.mu.Unlock()
 		return ErrClosed
 	}
 	mem, err := h.w.net.Host(h.addr)
-	if err != nil {
-		return err
-	}
-	h.mu.Lock()
 	h.mem = mem
 	h.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("boot %v: %w", h.addr, err)
+	}
 	h.w.log.Debug("host is up", "addr", h.addr)
 	return h.Start()
 }
-
-// end is Vanish for a world that closes.
-func (h *Host) end() { h.Vanish() }
 
 func (w *World) add(h *Host) {
 	w.hosts = append(w.hosts, h)

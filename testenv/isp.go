@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,10 @@ import (
 type ISPConfig struct {
 	// Latency is one way, from its customers to its border.
 	Latency time.Duration
+	// Loss is the share of packets that get lost at random, 0 to 1, to be
+	// found out by the sender's retransmission timer. A train of segments that
+	// is sent at one moment counts as one packet.
+	Loss float64
 	// Lag is how long it takes to apply a change of the registry.
 	Lag time.Duration
 	// Apply is what it does to addresses that the registry lists. The zero
@@ -59,7 +64,9 @@ func (w *World) ISP(name string, c ISPConfig) *ISP {
 	i.host = host
 	w.mu.Lock()
 	w.isps = append(w.isps, i)
+	changes := slices.Clone(w.registry.Changes())
 	w.mu.Unlock()
+	w.schedule(i, changes)
 	return i
 }
 
@@ -136,16 +143,17 @@ func (i *ISP) Remove(id blocker.RuleID) {
 	i.strike(id)
 }
 
-// Replace puts the given rules in the place of all that there are, those that
-// apply the registry included: these come back with its next change.
+// Replace puts the given rules in the place of all that were added. What
+// applies the registry stays, behind them.
 func (i *ISP) Replace(rules []blocker.Rule) []blocker.RuleID {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	set, ids := i.rules.Load().Replacing(rules)
+	set, ids := i.rules.Load().Replacing(rules, i.listed)
 	i.publish(set)
-	i.listed = 0
 	for n := range i.orders {
-		i.strike(i.orders[n].id)
+		if i.orders[n].id != i.listed {
+			i.strike(i.orders[n].id)
+		}
 	}
 	for n, id := range ids {
 		i.note(id, rules[n])

@@ -24,7 +24,7 @@ type Ledger struct {
 	// itself.
 	Directs []Direct
 	// Outages are the times for which an ISP was cut off, and Lost the packets
-	// that they cost.
+	// that were lost to them, or at random.
 	Outages []Outage
 	Lost    int64
 	// Addresses is how many IPv4 addresses are under a rule now, at any ISP,
@@ -247,7 +247,7 @@ func (i *ISP) burn(h *Host, end time.Time) (Burn, bool) {
 		if at.Before(h.ordered) {
 			at = h.ordered
 		}
-		if !at.Before(end) || !o.ended.IsZero() && !at.Before(o.ended) || found && !at.Before(b.At) || !o.set.Contains(h.addr) {
+		if at.After(end) || !o.ended.IsZero() && !at.Before(o.ended) || found && !at.Before(b.At) || !o.set.Contains(h.addr) {
 			continue
 		}
 		found = true

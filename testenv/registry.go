@@ -21,21 +21,29 @@ func (w *World) Unblock(prefixes ...netip.Prefix) {
 // Enter enters orders into the registry, each at its date, which may lie in the
 // future. An order for the past takes effect now, less the ISPs' lags.
 func (w *World) Enter(orders ...blocker.Change) {
-	now := time.Now()
 	w.mu.Lock()
 	for _, c := range orders {
 		w.registry.Enter(c)
 	}
 	isps := append([]*ISP(nil), w.isps...)
 	w.mu.Unlock()
-	for _, c := range orders {
-		for _, i := range isps {
-			if due := c.At.Add(i.config.Lag).Sub(now); due > 0 {
-				w.after(due, i.apply)
-			} else {
-				i.apply()
-			}
+	for _, i := range isps {
+		w.schedule(i, orders)
+	}
+}
+
+// schedule lets an ISP apply changes, each after its lag.
+func (w *World) schedule(i *ISP, changes []blocker.Change) {
+	overdue := false
+	for _, c := range changes {
+		if due := time.Until(c.At.Add(i.config.Lag)); due > 0 {
+			w.after(due, i.apply)
+		} else {
+			overdue = true
 		}
+	}
+	if overdue {
+		i.apply()
 	}
 }
 

@@ -18,6 +18,7 @@ type service struct {
 
 	mu     sync.Mutex
 	end    func()
+	ending int // ends that have not returned
 	active int // handlers that have not returned
 }
 
@@ -58,26 +59,36 @@ func (h *Host) run(s *service) error {
 	return nil
 }
 
-func halt(services []*service) {
-	for _, s := range services {
-		s.mu.Lock()
-		end := s.end
-		s.end = nil
-		s.mu.Unlock()
-		if end != nil {
-			end()
+// ending takes what ends the services that run. The host's lock is held, so
+// that what a Start begins afterwards is not ended.
+func (h *Host) ending() (ends []func()) {
+	for _, s := range h.services {
+		if end := s.take(); end != nil {
+			ends = append(ends, end)
 		}
+	}
+	return ends
+}
+
+// halt ends services, and waits for them.
+func halt(ends []func()) {
+	for _, end := range ends {
+		end()
 	}
 }
 
-// running names what has not ended.
+// running names what has been told to end and has not.
 func (h *Host) running() (names []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, s := range h.services {
 		s.mu.Lock()
-		if s.active > 0 {
-			names = append(names, fmt.Sprintf("%d handlers of %s:%d", s.active, h.name, s.port))
+		switch {
+		case s.ending == 0:
+		case s.active > 0:
+			names = append(names, fmt.Sprintf("%d handlers of %s port %d", s.active, h.name, s.port))
+		default:
+			names = append(names, fmt.Sprintf("the service of %s port %d", h.name, s.port))
 		}
 		s.mu.Unlock()
 	}
@@ -88,6 +99,23 @@ func (s *service) count(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.active += n
+}
+
+func (s *service) take() (end func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.end == nil {
+		return nil
+	}
+	stop := s.end
+	s.end = nil
+	s.ending++
+	return func() {
+		stop()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.ending--
+	}
 }
 
 // accept serves connections one goroutine each.

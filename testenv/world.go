@@ -103,7 +103,7 @@ func (w *World) Close() error {
 		defer close(done)
 		var stopping sync.WaitGroup
 		for _, h := range hosts {
-			stopping.Go(h.end)
+			stopping.Go(h.Vanish)
 		}
 		stopping.Wait()
 		w.services.Wait()

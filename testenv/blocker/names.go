@@ -197,9 +197,9 @@ func (c *cursor) number(size int) (n uint) {
 func httpHost(b []byte) (name string, more bool) {
 	line, rest, whole := bytes.Cut(b, []byte("\r\n"))
 	if !whole {
-		return "", len(b) < lookLimit && printable(line)
+		return "", len(b) < lookLimit && printable(bytes.TrimSuffix(line, []byte("\r")))
 	}
-	if !bytes.Contains(line, []byte(" HTTP/1.")) {
+	if !printable(line) || !bytes.Contains(line, []byte(" HTTP/1.")) {
 		return "", false
 	}
 	for {

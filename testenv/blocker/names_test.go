@@ -23,6 +23,7 @@ func TestNames(t *testing.T) {
 		{"half a hello", clientHello[:100], nil, true},
 		{"http", "GET / HTTP/1.1\r\nUser-Agent: x\r\nhost:  telegram.lab:8080\r\n\r\n", []string{"telegram.lab"}, false},
 		{"http not done", "GET / HTTP/1.1\r\nUser-Agent: x\r\n", nil, true},
+		{"http cut in a line's end", "GET / HTTP/1.1\r", nil, true},
 		{"http by address", "GET / HTTP/1.1\r\nHost: 52.58.4.7\r\n\r\n", nil, false},
 		{"http without host", "GET / HTTP/1.1\r\n\r\n", nil, false},
 		{"half a greeting", "\x05\x02\x00", nil, true},

@@ -2,6 +2,7 @@ package blocker
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -46,10 +47,12 @@ func (s *RuleSet) Without(id RuleID) *RuleSet {
 	return s
 }
 
-// Replacing returns a set of the next generation with the given rules and no
-// others, and their IDs in the same order.
-func (s *RuleSet) Replacing(rules []Rule) (*RuleSet, []RuleID) {
+// Replacing returns a set of the next generation with the given rules, and
+// their IDs in the same order. Of the old ones only those to keep are left,
+// behind the new ones.
+func (s *RuleSet) Replacing(rules []Rule, keep ...RuleID) (*RuleSet, []RuleID) {
 	n := s.next(len(rules))
+	kept := slices.DeleteFunc(slices.Clone(n.rules), func(c *compiled) bool { return !slices.Contains(keep, c.id) })
 	n.rules = n.rules[:0]
 	ids := make([]RuleID, len(rules))
 	for i, r := range rules {
@@ -57,6 +60,7 @@ func (s *RuleSet) Replacing(rules []Rule) (*RuleSet, []RuleID) {
 		ids[i] = n.lastID
 		n.rules = append(n.rules, compile(n.lastID, r))
 	}
+	n.rules = append(n.rules, kept...)
 	n.index()
 	return n, ids
 }

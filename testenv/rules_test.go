@@ -1,0 +1,402 @@
+package testenv_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/blocker"
+)
+
+// echo is a connection to a host of the cloud that sends back what it gets.
+func (s *scene) echo(t testing.TB) (net.Conn, *testenv.Host) {
+	t.Helper()
+	h, err := s.cloud.Host(netip.Addr{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Serve(7, testenv.Echo); err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.dial(h, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c, h
+}
+
+func (s *scene) dial(h *testenv.Host, port uint16) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return s.isp.DialContext(ctx, "tcp", netip.AddrPortFrom(h.Addr(), port).String())
+}
+
+// bounce sends something, and waits for it to come back.
+func bounce(c net.Conn, size int) error {
+	sent, got := bytes.Repeat([]byte("x"), size), make([]byte, size)
+	go func() { _, _ = c.Write(sent) }()
+	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	n, err := io.ReadFull(c, got)
+	if err == nil && !bytes.Equal(sent, got) {
+		return errors.New("other bytes came back")
+	}
+	if n > 0 && err != nil {
+		return errors.Join(io.ErrUnexpectedEOF, err)
+	}
+	return err
+}
+
+// under is a rule for one host.
+func under(h *testenv.Host, do blocker.Action) blocker.Rule {
+	return blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{netip.PrefixFrom(h.Addr(), 32)}}, Do: do}
+}
+
+func TestActionsOnLiveTraffic(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		do   blocker.Action
+		live error // of a stream that was open before
+		dial error // of a dial afterwards
+	}{
+		{"drop", blocker.Drop(), os.ErrDeadlineExceeded, context.DeadlineExceeded},
+		{"reset", blocker.Reset(), syscall.ECONNRESET, syscall.ECONNREFUSED},
+		{"reject", blocker.Reject(), os.ErrDeadlineExceeded, syscall.EHOSTUNREACH},
+		{"freeze", blocker.Freeze(16 << 10), os.ErrDeadlineExceeded, nil},
+		{"police", blocker.Police(1 << 20), nil, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
+				c, h := s.echo(t)
+				other, _ := s.echo(t)
+				if err := bounce(c, 5000); err != nil {
+					t.Fatalf("before: %v", err)
+				}
+				id := s.isp.Add(under(h, test.do))
+				hit := time.Now()
+				if err := bounce(c, 50_000); !errors.Is(err, test.live) {
+					t.Errorf("live stream: %v, want %v", err, test.live)
+				}
+				d, err := s.dial(h, 7)
+				if !errors.Is(err, test.dial) {
+					t.Errorf("dial: %v, want %v", err, test.dial)
+				}
+				if err == nil {
+					_ = d.Close()
+				}
+				if err := bounce(other, 50_000); err != nil {
+					t.Errorf("a stream to elsewhere: %v", err)
+				}
+				l := s.Ledger()
+				first := l.FirstDropped("north", h.Addr())
+				flow, ok := l.Hit(netip.MustParseAddrPort(c.LocalAddr().String()))
+				if test.live != nil && (!ok || flow.Rule != id || !flow.Established || !first.Equal(flow.First) || first.Before(hit)) {
+					t.Errorf("hit %+v, %v; first dropped %v", flow, ok, first)
+				}
+				if _, ok := l.Hit(netip.MustParseAddrPort(other.LocalAddr().String())); ok {
+					t.Error("the other stream is said to be hit")
+				}
+				if p := l.Path("north", netip.AddrPortFrom(h.Addr(), 7)); test.dial != nil && p.Blocked != 1 || p.Dials != 2 {
+					t.Errorf("%+v", p)
+				}
+				s.isp.Remove(id)
+				if d, err = s.dial(h, 7); err != nil {
+					t.Fatalf("afterwards: %v", err)
+				}
+				if err := bounce(d, 50_000); err != nil {
+					t.Errorf("afterwards: %v", err)
+				}
+				_ = d.Close()
+			})
+		})
+	}
+}
+
+func TestDroppedStreamGoesOnWhenTheRuleIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
+		c, h := s.echo(t)
+		ids := s.isp.Replace([]blocker.Rule{under(h, blocker.Drop())})
+		time.AfterFunc(3*time.Second, func() { s.isp.Remove(ids[0]) })
+		if err := bounce(c, 50_000); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPolicedRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, rate := range []float64{16 << 10, 1 << 20} {
+			s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
+			h, _ := s.cloud.Host(netip.Addr{})
+			_ = h.Serve(80, func(c net.Conn) { _, _ = c.Write(make([]byte, int(20*rate))) })
+			s.isp.Add(under(h, blocker.Police(rate)))
+			c, err := s.dial(h, 80)
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			n, err := io.Copy(io.Discard, c)
+			got := float64(n) / time.Since(start).Seconds()
+			if err != nil || got < 0.8*rate || got > 1.2*rate {
+				t.Errorf("%.0f B/s: %d bytes at %.0f B/s, %v", rate, n, got, err)
+			}
+			_ = c.Close()
+		}
+	})
+}
+
+func TestCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
+		c, h := s.echo(t)
+		_ = c.(interface{ SetRTOMax(time.Duration) error }).SetRTOMax(time.Second)
+		s.isp.Cut()
+		if err := bounce(c, 100); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("cut: %v", err)
+		}
+		if _, err := s.dial(h, 7); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("dial while cut: %v", err)
+		}
+		s.isp.Restore()
+		_ = c.SetReadDeadline(time.Now().Add(1200 * time.Millisecond))
+		if _, err := io.ReadFull(c, make([]byte, 100)); err != nil {
+			t.Errorf("restored: %v", err)
+		}
+		l := s.Ledger()
+		if len(l.Hits) != 0 || l.Lost == 0 || len(l.Outages) != 1 || l.Outages[0].Until.Sub(l.Outages[0].From) != 15*time.Second {
+			t.Errorf("hits %v, lost %d, outages %v", l.Hits, l.Lost, l.Outages)
+		}
+	})
+}
+
+func TestLossSlowsAndDoesNotBreak(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond, Loss: 0.05})
+		for range 20 {
+			c, err := s.dial(s.endpoint, 1080)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Close()
+		}
+		c, _ := s.echo(t)
+		for range 50 {
+			if err := bounce(c, 20_000); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if l := s.Ledger(); l.Lost == 0 || len(l.Hits) != 0 {
+			t.Errorf("%d packets lost, hits %v", l.Lost, l.Hits)
+		}
+	})
+}
+
+func TestMachinesAndProcessesFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
+		c, h := s.echo(t)
+		h.Hang()
+		if err := bounce(c, 100); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("hung: %v", err)
+		}
+		if d, err := s.dial(h, 7); err != nil {
+			t.Errorf("dial to a hung process: %v", err)
+		} else {
+			_ = d.Close()
+		}
+		_ = h.Start()
+		_ = c.SetReadDeadline(time.Time{})
+		if _, err := io.ReadFull(c, make([]byte, 100)); err != nil {
+			t.Errorf("resumed: %v", err)
+		}
+		h.Stop()
+		if err := bounce(c, 1); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("stopped: %v", err)
+		}
+		if _, err := s.dial(h, 7); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("dial to a stopped process: %v", err)
+		}
+		if err := h.Start(); err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.dial(h, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Vanish()
+		if err := bounce(c, 1); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("vanished: %v", err)
+		}
+		if _, err := s.dial(h, 7); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("dial to nobody: %v", err)
+		}
+		_ = c.Close()
+	})
+}
+
+func TestLaunchDelayAndRelease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{})
+		small := netip.MustParsePrefix("192.0.2.8/31")
+		slow := s.World.Cloud("slow", testenv.CloudConfig{Prefixes: []netip.Prefix{small}, LaunchDelay: time.Minute})
+		a, err := slow.Launch(testenv.EndpointConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := slow.Launch(testenv.EndpointConfig{})
+		if err != nil || a.Addr() == b.Addr() {
+			t.Fatalf("%v, %v, %v", a.Addr(), b.Addr(), err)
+		}
+		if _, err := slow.Launch(testenv.EndpointConfig{}); !errors.Is(err, testenv.ErrNoAddress) {
+			t.Errorf("a third in a /31: %v", err)
+		}
+		if _, err := s.dial(a, 1080); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("before it is up: %v", err)
+		}
+		b.Release() // before it is up
+		time.Sleep(time.Minute)
+		if c, err := s.dial(a, 1080); err != nil {
+			t.Errorf("up: %v", err)
+		} else {
+			_ = c.Close()
+		}
+		if _, err := s.dial(b, 1080); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("released: %v", err)
+		}
+		again, err := slow.Launch(testenv.EndpointConfig{Prefix: netip.MustParsePrefix("192.0.2.0/24")})
+		if err != nil || again.Addr() != b.Addr() {
+			t.Errorf("the address should be free again: %v", err)
+		}
+		if _, err := slow.Launch(testenv.EndpointConfig{Prefix: amazon}); !errors.Is(err, testenv.ErrNoAddress) {
+			t.Errorf("in a prefix of somebody else: %v", err)
+		}
+	})
+}
+
+func TestBurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{})
+		tenant, _ := s.cloud.Tenant("a bakery", 3)
+		_, _ = s.cloud.Tenant("another bakery", 1)
+		own := netip.PrefixFrom(s.endpoint.Addr(), 32)
+		s.Block(own)
+		l := s.Ledger()
+		if len(l.Burns) != 1 || l.Burns[0].Cause != testenv.Discovered || l.Burns[0].Exposed || len(l.Tenants) != 0 {
+			t.Errorf("%+v, tenants %v", l.Burns, l.Tenants)
+		}
+		time.Sleep(time.Hour)
+		around, _ := tenant.Addr.Prefix(24)
+		s.Block(around)
+		time.Sleep(time.Hour)
+		born, err := s.cloud.Launch(testenv.EndpointConfig{Prefix: around})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.isp.Replace(nil) // the registry's rule stays
+		l = s.Ledger()
+		if len(l.Burns) != 2 || l.Burns[1].Cause != testenv.BornBlocked || l.Burns[1].Endpoint.Addr() != born.Addr() {
+			t.Errorf("%+v", l.Burns)
+		}
+		if len(l.Tenants) != 1 || l.Tenants[0].Name != "a bakery" || l.TenantsAt["north"] != 1 || l.Addresses != 257 {
+			t.Errorf("tenants %v, %d addresses", l.Tenants, l.Addresses)
+		}
+	})
+}
+
+func TestStrategyHuntsEndpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{Lag: time.Minute})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() {
+			done <- s.Play(ctx, blocker.Escalation{Wanted: blocker.Socks}, time.Minute)
+		}()
+		synctest.Wait()
+		if _, err := get(s.through(t)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Minute)
+		if _, err := s.dial(s.endpoint, 1080); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestCloseNamesWhatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := testenv.New(testenv.Config{})
+		isp := w.ISP("north", testenv.ISPConfig{})
+		release := make(chan struct{})
+		site := w.Destination("stubborn.lab", testenv.DestinationConfig{})
+		_ = site.Serve(80, func(net.Conn) { <-release })
+		if _, err := isp.DialContext(context.Background(), "tcp", "stubborn.lab:80"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		start := time.Now()
+		err := w.Close()
+		if err == nil || !strings.Contains(err.Error(), "1 handlers of stubborn.lab port 80") || time.Since(start) != 5*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		close(release)
+	})
+}
+
+func TestCloseWithDataInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{Latency: 50 * time.Millisecond})
+		c, h := s.echo(t)
+		s.isp.Add(under(h, blocker.Drop()))
+		go func() { _, _ = io.Copy(c, strings.NewReader(strings.Repeat("x", 1<<20))) }()
+		go func() { _, _ = get(s.through(t)) }()
+		time.Sleep(80 * time.Millisecond)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestMisbehavingServices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{})
+		for name, test := range map[string]struct {
+			serve func(net.Conn)
+			want  string
+		}{
+			"garbage": {testenv.Garbage, "HTTP/1.1 400"},
+			"refuse":  {testenv.Refuse(5), "\x05\x02\x01\x00\x05\x05\x00\x01"},
+			"close":   {testenv.CloseAtOnce, ""},
+			"tarpit":  {testenv.Tarpit, ""},
+		} {
+			h, _ := s.cloud.Host(netip.Addr{})
+			_ = h.Serve(1080, test.serve)
+			c, err := s.dial(h, 1080)
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			_, _ = io.WriteString(c, "\x05\x02\x00\x02"+"\x01\x01u\x01p"+"\x05\x01\x00\x03\x01a\x00\x50")
+			_ = c.SetReadDeadline(time.Now().Add(time.Second))
+			b, err := io.ReadAll(c)
+			if !strings.HasPrefix(string(b), test.want) || name == "tarpit" && !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s: %q, %v", name, b, err)
+			}
+			_ = c.Close()
+		}
+	})
+}
