@@ -66,8 +66,7 @@ func (t *stream) reach(network, address string) (net.Conn, error) {
 	}()
 	dial := t.server.Dial
 	if dial == nil {
-		d := net.Dialer{ControlContext: t.server.guard.Control}
-		dial = d.DialContext
+		dial = t.server.guard.DialContext
 	}
 	target, err := dial(ctx, network, address)
 	_ = t.client.SetReadDeadline(time.Unix(1, 0))

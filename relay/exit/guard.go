@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"syscall"
 )
@@ -26,6 +27,19 @@ type Guard struct {
 	Allow []netip.Prefix
 
 	own ownAddrs
+}
+
+// DialContext is a net.Dialer's, behind the guard: every address that a name
+// leads to is checked before the first packet goes to it.
+func (g *Guard) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	// An address as such is refused even where its family is not supported.
+	if ap, err := netip.ParseAddrPort(address); err == nil {
+		if err := g.Check(ap.Addr()); err != nil {
+			return nil, err
+		}
+	}
+	d := net.Dialer{ControlContext: g.Control}
+	return d.DialContext(ctx, network, address)
 }
 
 // Control is a net.Dialer's ControlContext: it sees the address that is really

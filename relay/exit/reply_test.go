@@ -140,6 +140,19 @@ type routable struct{ *pipes }
 
 func (routable) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(52, 58, 4, 7), Port: 1080} }
 
+func TestMaxClients(t *testing.T) {
+	spec := start(t, &exit.Server{MaxClients: 1, Allow: loopback})
+	to := destination(t, echo)
+	c, err := dial(t, spec, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dial(t, spec, to); err == nil {
+		t.Error("a second client is served")
+	}
+	c.Close()
+}
+
 func TestClients(t *testing.T) {
 	spec := start(t, &exit.Server{Clients: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
 	if _, err := dial(t, spec, "a.example:80"); err == nil {

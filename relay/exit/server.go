@@ -25,6 +25,7 @@ const (
 	DefaultRequestTimeout    = 5 * time.Minute
 	DefaultDialTimeout       = 30 * time.Second
 	DefaultHalfClosedTimeout = 10 * time.Minute
+	DefaultMaxClients        = 8192
 )
 
 // Server is an endpoint. Its fields must not be changed once Serve has been
@@ -48,6 +49,10 @@ type Server struct {
 	// without Users, Verify and Clients. It is for networks that strangers
 	// cannot reach in the first place, such as one in memory.
 	Open bool
+
+	// MaxClients is how many connections are served at a time; more are closed
+	// at once. Zero: 8192. Each takes two descriptors.
+	MaxClients int
 
 	// Allow are prefixes that may be dialled although the Guard refuses them.
 	Allow []netip.Prefix
@@ -208,7 +213,9 @@ func (s *Server) admit(c net.Conn) {
 	t := newStream(s, c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.closing || len(s.streams) >= s.maxClients() {
+		s.log().Debug("connection refused", "client", c.RemoteAddr(), "clients", len(s.streams))
+		t.cancel()
 		_ = c.Close()
 		return
 	}
@@ -252,6 +259,13 @@ func (s *Server) log() *slog.Logger {
 }
 
 var discard = slog.New(slog.DiscardHandler)
+
+func (s *Server) maxClients() int {
+	if s.MaxClients > 0 {
+		return s.MaxClients
+	}
+	return DefaultMaxClients
+}
 
 // timeout is d, or its default.
 func timeout(d, otherwise time.Duration) time.Duration {
