@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"syscall"
@@ -63,7 +62,7 @@ func newScene(t testing.TB, isp testenv.ISPConfig) *scene {
 func (s *scene) through(t testing.TB) *http.Client {
 	t.Helper()
 	spec := s.endpoint.Spec()
-	d, err := proxy.SOCKS5("tcp", spec.Address(), &proxy.Auth{User: spec.User, Password: spec.Password}, dialer{s.isp})
+	d, err := proxy.SOCKS5("tcp", spec.Address(), &proxy.Auth{User: spec.User, Password: spec.Password}, vantage{s.isp})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,12 +70,6 @@ func (s *scene) through(t testing.TB) *http.Client {
 		DialContext:       d.(proxy.ContextDialer).DialContext,
 		DisableKeepAlives: true,
 	}}
-}
-
-type dialer struct{ *testenv.ISP }
-
-func (d dialer) Dial(network, address string) (net.Conn, error) {
-	return d.DialContext(context.Background(), network, address)
 }
 
 func get(c *http.Client) (string, error) {
