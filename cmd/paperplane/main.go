@@ -1,0 +1,24 @@
+// Command paperplane is a local SOCKS5 relay that stays connected while the
+// addresses behind it are being blocked.
+//
+// Each subcommand is a file of this package. Flags, files, terminals and
+// signals are known only here: the packages below take values.
+//
+// The exit status is 0 for success, 1 for a failure while running, and 2 for a
+// command line or an endpoint list that cannot be meant as it is written.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks for an orderly end. From then on signals do what
+	// they do by default, so that the second one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

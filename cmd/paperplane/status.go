@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// The exit statuses.
+const (
+	statusOK     = 0
+	statusFailed = 1 // something went wrong while running
+	statusUsage  = 2 // what was asked for makes no sense
+)
+
+// usageError is an error in what the user wrote. Hint asks for a pointer to the
+// command's help: it is of no use for an error in a file.
+type usageError struct {
+	err  error
+	hint bool
+}
+
+func (u *usageError) Error() string { return u.err.Error() }
+func (u *usageError) Unwrap() error { return u.err }
+
+// usagef is an error in the command line.
+func usagef(format string, args ...any) error {
+	return &usageError{err: fmt.Errorf(format, args...), hint: true}
+}
+
+// flagError turns what the flag parser says into one clear sentence that names
+// the flag as the user writes it.
+func flagError(err error) error {
+	var (
+		value   *pflag.InvalidValueError
+		missing *pflag.ValueRequiredError
+		unknown *pflag.NotExistError
+	)
+	switch {
+	case errors.As(err, &value):
+		return usagef("--%s: %w", value.GetFlag().Name, errors.Unwrap(value))
+	case errors.As(err, &missing):
+		return usagef("--%s: needs a value", missing.GetFlag().Name)
+	case errors.As(err, &unknown):
+		if shorts := unknown.GetSpecifiedShortnames(); shorts != "" {
+			return usagef("unknown flag -%s", shorts)
+		}
+		return usagef("unknown flag --%s", unknown.GetSpecifiedName())
+	}
+	return usagef("%w", err)
+}
+
+// report tells the user how the command ended and returns the exit status.
+// Every line of an error starts with the command, so that it can be told from
+// the output of others.
+func report(w io.Writer, command string, err error) int {
+	if err == nil {
+		return statusOK
+	}
+	status, hint := statusFailed, ""
+	if usage := (*usageError)(nil); errors.As(err, &usage) {
+		status = statusUsage
+		if usage.hint {
+			hint = fmt.Sprintf(" (see '%s --help')", command)
+		}
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(w, "%s: %s%s\n", command, line, hint)
+	}
+	return status
+}
