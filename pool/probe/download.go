@@ -55,7 +55,9 @@ func (p *Prober) download(ctx context.Context, session *upstream.Session, endpoi
 
 	m := &meter{Conn: raw, ctx: ctx, step: step, first: first, limit: p.size() + slack, began: time.Now()}
 	m.last = m.began
-	d.err = p.fetch(m, t)
+	if err := p.fetch(m, t); err != nil {
+		d.err = &upstream.Error{Op: policy.Transfer, Endpoint: endpoint, Err: err}
+	}
 	d.bytes, d.took = m.bytes, m.last.Sub(m.began)
 	d.outcome = upstream.Classify(d.err)
 	if d.outcome == policy.Silent {

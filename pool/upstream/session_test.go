@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
 	"github.com/paperplane-relay/paperplane/pool/upstream"
@@ -20,8 +17,7 @@ import (
 
 var anonymous = policy.Spec{Host: "198.51.100.7", Port: 1080}
 
-// script is an endpoint that sends pieces, each after having read as many bytes
-// as stand before it, and then does what stands at the end.
+// step is a piece of an endpoint's script: it reads so many bytes, then writes.
 type step struct {
 	read  int
 	write string
@@ -203,93 +199,6 @@ func TestRequestErrors(t *testing.T) {
 	}
 }
 
-// TestContext ends the context in each phase, both ways.
-func TestContext(t *testing.T) {
-	for _, phase := range []policy.Phase{policy.Connect, policy.Greeting, policy.Request} {
-		for _, cancelled := range []bool{true, false} {
-			t.Run(fmt.Sprint(phase, cancelled), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					ctx, cancel := context.WithCancel(t.Context())
-					want, outcome := context.Canceled, policy.None
-					if cancelled {
-						time.AfterFunc(time.Second, cancel)
-					} else {
-						ctx, cancel = context.WithTimeout(t.Context(), time.Second)
-						want, outcome = context.DeadlineExceeded, policy.Silent
-					}
-					defer cancel()
-					began := time.Now()
-					err := stuck(ctx, phase)
-					if !errors.Is(err, want) || upstream.Classify(err) != outcome {
-						t.Errorf("%v (%v), want %v (%v)", err, upstream.Classify(err), want, outcome)
-					}
-					if took := time.Since(began); took != time.Second {
-						t.Errorf("took %v", took)
-					}
-				})
-			})
-		}
-	}
-}
-
-// stuck dials an endpoint that falls silent in the given phase.
-func stuck(ctx context.Context, phase policy.Phase) error {
-	here, there := net.Pipe()
-	defer there.Close()
-	d := &upstream.Dialer{Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		if phase == policy.Connect {
-			<-ctx.Done()
-			return nil, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
-		}
-		return here, nil
-	}}
-	c, err := d.Connect(ctx, anonymous)
-	if err != nil {
-		return err
-	}
-	go func() {
-		if phase == policy.Request {
-			run(there, []step{{3, "\x05\x00"}})
-		}
-		_, _ = io.Copy(io.Discard, there)
-	}()
-	s, err := d.Negotiate(ctx, c, anonymous)
-	if err != nil {
-		return err
-	}
-	_, err = s.Request(ctx, "example.com:443")
-	return err
-}
-
-// TestContextLater ends the contexts of a dial that has succeeded: the stream
-// must not notice.
-func TestContextLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		here, there := net.Pipe()
-		go func() {
-			run(there, []step{{3, "\x05\x00"}, {18, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"}})
-			time.Sleep(time.Hour)
-			_, _ = io.WriteString(there, "late")
-			there.Close()
-		}()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		s, err := (&upstream.Dialer{}).Negotiate(ctx, here, anonymous)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cancel()
-		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		c, err := s.Request(ctx, "example.com:443")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b, err := io.ReadAll(c); string(b) != "late" || err != nil {
-			t.Errorf("%q, %v", b, err)
-		}
-	})
-}
-
 func TestConnectError(t *testing.T) {
 	d := &upstream.Dialer{Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
@@ -298,44 +207,4 @@ func TestConnectError(t *testing.T) {
 	if err == nil || err.Error() != "connect 198.51.100.7:1080: connection refused" || upstream.Classify(err) != policy.Reset {
 		t.Errorf("%v", err)
 	}
-}
-
-// FuzzAnswer lets an endpoint answer anything.
-func FuzzAnswer(f *testing.F) {
-	f.Add([]byte("\x05\x00\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00rest"), false)
-	f.Add([]byte("\x05\x02\x01\x00\x05\x00\x00\x03\x01x\x00\x00"), true)
-	f.Add([]byte("\x05\xff"), true)
-	f.Fuzz(func(t *testing.T, answer []byte, user bool) {
-		spec := anonymous
-		if user {
-			spec.User, spec.Password = "me", secret
-		}
-		here, there := net.Pipe()
-		done := make(chan struct{})
-		go func() { _, _ = io.Copy(io.Discard, there); close(done) }()
-		go func() {
-			_, _ = there.Write(answer)
-			there.Close()
-		}()
-		s, err := (&upstream.Dialer{}).Negotiate(t.Context(), here, spec)
-		if err == nil {
-			var c net.Conn
-			if c, err = s.Request(t.Context(), "example.com:443"); err == nil {
-				rest, _ := io.ReadAll(c)
-				if !bytes.HasSuffix(answer, rest) {
-					t.Errorf("the stream has %x of %x", rest, answer)
-				}
-				c.Close()
-			}
-		}
-		if err != nil {
-			if o := upstream.Classify(err); o == policy.Local || o == policy.None || o == policy.Answered {
-				t.Errorf("%x: %v is %v", answer, err, o)
-			}
-			if strings.Contains(err.Error(), secret) {
-				t.Errorf("%x: %v", answer, err)
-			}
-		}
-		<-done
-	})
 }
