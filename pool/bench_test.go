@@ -36,6 +36,7 @@ func BenchmarkLease(b *testing.B) {
 			p := live(b, size.active, size.endpoints)
 			avoid := p.Endpoint(first(p, cs[0]))
 			b.ReportAllocs()
+			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for n := 0; pb.Next(); n++ {
 					take(p, n, avoid)

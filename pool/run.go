@@ -85,10 +85,10 @@ func (p *Pool) step(now time.Time) ([]policy.Action, time.Time) {
 		e.listens.Store(p.group.Listens(i))
 	}
 	p.listens.Store(p.group.Questioned())
+	err := p.store() // before the view, so that whom that wakes finds the rows
 	if ranked := p.rerank(); ranked || len(events) > 0 {
 		p.publish()
 	}
-	err := p.store()
 	p.mu.Unlock()
 	if err != nil {
 		p.logger.Error("pool: storing rows", "err", err)

@@ -153,6 +153,9 @@ func TestChanged(t *testing.T) {
 		if s := e.State(); s != policy.Suspect || !time.Now().Equal(at) {
 			t.Errorf("want a suspect at once, got %s after %s", s, time.Since(at))
 		}
+		if rows := p.InState(policy.Suspect); len(rows) != 1 || rows[0].Name != e.Name() {
+			t.Errorf("want it in the table as well, got %d rows", len(rows))
+		}
 		if p.Changed() == changed {
 			t.Error("want a fresh channel")
 		}

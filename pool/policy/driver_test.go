@@ -68,7 +68,9 @@ type driver struct {
 	log       []entry
 	states    []policy.State
 	canaries  map[int]bool
-	running   map[int]bool
+	running   map[int]time.Time // when the latest examination began, if it runs
+	calmed    time.Time         // when it last ceased to be in question if anybody answers
+	asking    bool
 	looks     int // calls of Advance
 }
 
@@ -80,7 +82,7 @@ func newDriver(t *testing.T, n int, l policy.Limits, seed uint64) *driver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &driver{T: t, group: g, limits: l, now: start, canaries: make(map[int]bool), running: make(map[int]bool)}
+	d := &driver{T: t, group: g, limits: l, now: start, canaries: make(map[int]bool), running: make(map[int]time.Time)}
 	for i := range n {
 		d.add(spec(i))
 	}
@@ -156,7 +158,11 @@ func later(a, b time.Time) time.Time {
 // advance gives the group one look and does what it says.
 func (d *driver) advance() {
 	d.Helper()
+	if d.asking && !d.group.Questioned() {
+		d.calmed = d.now
+	}
 	actions, next := d.group.Advance(d.now)
+	d.asking = d.group.Questioned()
 	d.looks++
 	if !next.IsZero() && !next.After(d.now) {
 		d.Fatalf("%s: Advance wants to be called again at %s, which is not in the future", d.since(), next.Sub(start))
@@ -208,12 +214,13 @@ func (d *driver) examine(a policy.Action) {
 	d.Helper()
 	i := a.Endpoint
 	switch s := d.group.Record(i).State; {
-	case d.running[i]:
+	case d.running[i].After(d.calmed):
+		// Only what was asked while nobody answered may be asked anew.
 		d.Fatalf("%s: endpoint %d is examined twice at once", d.since(), i)
 	case s == policy.Retired, s == policy.Reserve && !d.canaries[i]:
 		d.Fatalf("%s: endpoint %d is examined, but %s", d.since(), i, s)
 	}
-	d.running[i] = true
+	d.running[i] = d.now
 	x := d.answer(i, a.Depth)
 	end := x.At
 	var controls []policy.Control
@@ -230,7 +237,9 @@ func (d *driver) examine(a policy.Action) {
 		controls = append(controls, control)
 	}
 	d.after(end.Sub(d.now), func() {
-		d.running[i] = false
+		if d.running[i].Equal(x.Asked) {
+			d.running[i] = time.Time{}
+		}
 		d.group.Examined(i, x, controls)
 	})
 }
