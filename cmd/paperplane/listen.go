@@ -56,7 +56,7 @@ func serve(ctx context.Context, s server, l net.Listener, drain time.Duration) e
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	err := s.Shutdown(bound)
-	<-ended
+	_ = <-ended // it says that the server was closed
 	if err != nil {
 		return errCut
 	}

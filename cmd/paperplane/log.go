@@ -46,4 +46,5 @@ func (i important) Enabled(ctx context.Context, l slog.Level) bool {
 func (i important) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return important{i.Handler.WithAttrs(attrs)}
 }
+
 func (i important) WithGroup(name string) slog.Handler { return important{i.Handler.WithGroup(name)} }
