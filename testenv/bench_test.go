@@ -17,7 +17,7 @@ import (
 
 // sessions is a scene for whole sessions through an endpoint: dial, greeting,
 // password, CONNECT, a byte each way, close.
-func sessions(t testing.TB, latency time.Duration) (run func() error, end func() error) {
+func sessions(t testing.TB, latency time.Duration) (run, end func() error) {
 	w := testenv.New(testenv.Config{})
 	isp := w.ISP("north", testenv.ISPConfig{Latency: latency})
 	cloud := w.Cloud("amazon", testenv.CloudConfig{Prefixes: []netip.Prefix{amazon}, Latency: latency})
@@ -60,7 +60,7 @@ func BenchmarkSession(b *testing.B) {
 
 // An hour of virtual time with 20 clients; the log tells what it cost.
 func TestAnHourOfSessions(t *testing.T) {
-	const clients, each = 20, 200
+	const clients, each = 20, 100
 	start := time.Now()
 	synctest.Test(t, func(t *testing.T) {
 		run, end := sessions(t, 10*time.Millisecond)

@@ -100,7 +100,11 @@ func (c *Cloud) Launch(e EndpointConfig) (*Host, error) {
 	h.endpoint = true
 	h.services = []*service{{port: e.Port, begin: h.exit}}
 	if c.config.LaunchDelay > 0 {
-		c.w.after(c.config.LaunchDelay, func() { h.boot() })
+		c.w.after(c.config.LaunchDelay, func() {
+			if err := h.boot(); err != nil {
+				c.w.log.Debug("launch came to nothing", "addr", h.addr, "err", err)
+			}
+		})
 		return h, nil
 	}
 	return h, h.boot()

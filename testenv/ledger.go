@@ -107,8 +107,10 @@ func (c Cause) String() string {
 		return "discovered"
 	case ByPrefix:
 		return "by prefix"
+	case BornBlocked:
+		return "born blocked"
 	}
-	return "born blocked"
+	return "cause?"
 }
 
 // Burn is an endpoint lost to a rule at an ISP.
@@ -146,9 +148,9 @@ func (l Ledger) FirstDropped(isp string, addr netip.Addr) (first time.Time) {
 // Hit returns what rules have taken of the flow with this local address, and
 // whether they took anything. If a port was used again, the last flow counts.
 func (l Ledger) Hit(client netip.AddrPort) (Hit, bool) {
-	for i := len(l.Hits) - 1; i >= 0; i-- {
-		if l.Hits[i].Client == client {
-			return l.Hits[i], true
+	for _, h := range slices.Backward(l.Hits) {
+		if h.Client == client {
+			return h, true
 		}
 	}
 	return Hit{}, false

@@ -400,3 +400,19 @@ func TestMisbehavingServices(t *testing.T) {
 		}
 	})
 }
+
+// The name of a destination can be read in the CONNECT that goes to the
+// endpoint in clear.
+func TestNamesAreSeenInsideSocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{})
+		s.isp.Add(blocker.Rule{When: blocker.When{Names: []string{"telegram.lab"}}, Do: blocker.Reset()})
+		if _, err := get(s.through(t)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%v", err)
+		}
+		c, _ := s.echo(t)
+		if err := bounce(c, 1000); err != nil {
+			t.Errorf("another flow: %v", err)
+		}
+	})
+}

@@ -130,7 +130,7 @@ func (s *service) accept(l net.Listener, handle func(net.Conn)) (end func()) {
 			s.count(1)
 			wg.Go(func() {
 				defer s.count(-1)
-				defer c.Close()
+				defer func() { _ = c.Close() }()
 				handle(c)
 			})
 		}

@@ -153,6 +153,7 @@ func (f *Flow) apply(c *concern, p Packet, now time.Time) Decision {
 		return f.freeze(do, p)
 	case police:
 		return c.buckets[p.Dir].police(do, p.Size, now)
+	case drop:
 	}
 	return Decision{Act: Discard}
 }

@@ -31,8 +31,8 @@ func synack(act blocker.Act) step {
 	return step{Packet: blocker.Packet{Dir: blocker.Down, Kind: blocker.SynAck}, act: act}
 }
 
-func ack(d blocker.Direction, act blocker.Act) step {
-	return step{Packet: blocker.Packet{Dir: d, Kind: blocker.Ack}, act: act}
+func ack(act blocker.Act) step {
+	return step{Packet: blocker.Packet{Dir: blocker.Up, Kind: blocker.Ack}, act: act}
 }
 
 func data(d blocker.Direction, size int, act blocker.Act, pass int) step {
@@ -61,11 +61,11 @@ func TestTraces(t *testing.T) {
 		{"one way", []blocker.Rule{{When: only(blocker.Down)}}, []step{syn(blocker.Forward), synack(blocker.Discard)}},
 		{"the first rule that acts decides", []blocker.Rule{{When: only(blocker.Down)}, {Do: blocker.Reset()}, {Do: blocker.Reject()}}, []step{syn(blocker.Forge), synack(blocker.Discard)}},
 		{"freeze splits at the byte", []blocker.Rule{{Do: blocker.Freeze(16 << 10)}}, []step{
-			syn(blocker.Forward), synack(blocker.Forward), ack(blocker.Up, blocker.Forward),
+			syn(blocker.Forward), synack(blocker.Forward), ack(blocker.Forward),
 			data(blocker.Up, 384, blocker.Forward, 0),
 			data(blocker.Down, 10_000, blocker.Forward, 0),
 			data(blocker.Down, 10_000, blocker.Discard, 6_000),
-			ack(blocker.Up, blocker.Discard),
+			ack(blocker.Discard),
 			data(blocker.Up, 10, blocker.Discard, 0),
 			data(blocker.Down, 4_000, blocker.Discard, 0),
 		}},
@@ -84,15 +84,15 @@ func TestTraces(t *testing.T) {
 			data(blocker.Down, 20_000, blocker.Discard, 16<<10),
 			later(500*time.Millisecond, data(blocker.Down, 20_000, blocker.Discard, 8<<10)),
 			data(blocker.Up, 1000, blocker.Forward, 0),
-			ack(blocker.Up, blocker.Forward),
+			ack(blocker.Forward),
 			later(time.Hour, data(blocker.Down, 16<<10, blocker.Forward, 0)),
 		}},
 		{"dates", []blocker.Rule{{When: blocker.When{From: epoch.Add(time.Minute), Until: epoch.Add(2 * time.Minute)}}}, []step{
 			syn(blocker.Forward),
-			later(time.Minute-1, ack(blocker.Up, blocker.Forward)),
-			later(1, ack(blocker.Up, blocker.Discard)),
-			later(time.Minute-1, ack(blocker.Up, blocker.Discard)),
-			later(1, ack(blocker.Up, blocker.Forward)),
+			later(time.Minute-1, ack(blocker.Forward)),
+			later(1, ack(blocker.Discard)),
+			later(time.Minute-1, ack(blocker.Discard)),
+			later(1, ack(blocker.Forward)),
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net"
+	"slices"
 )
 
 // lookLimit is how far into a flow's upward stream names are looked for. A
@@ -42,12 +43,7 @@ func (l *look) feed(offset int64, payload []byte, size int) bool {
 
 // shows reports whether the flow has shown a name that the rule lists.
 func (l *look) shows(c *compiled) bool {
-	for _, n := range l.names {
-		if c.lists(n) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.names, c.lists)
 }
 
 // Names reads the host names that a client shows at the beginning of a stream:

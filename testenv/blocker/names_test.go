@@ -76,7 +76,7 @@ func FuzzNames(f *testing.F) {
 		}
 		if !more {
 			// What is decided stays decided, whatever comes after.
-			longer, _ := blocker.Names(append(head[:len(head):len(head)], "\r\nHost: other\r\n\r\n"...))
+			longer, _ := blocker.Names(append(slices.Clip(head), "\r\nHost: other\r\n\r\n"...))
 			if !slices.Equal(names, longer) {
 				t.Fatalf("%q, then %q", names, longer)
 			}

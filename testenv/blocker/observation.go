@@ -30,6 +30,7 @@ func (l Look) String() string {
 		return "tls"
 	case HTTP:
 		return "http"
+	case Unrecognised:
 	}
 	return "unrecognised"
 }

@@ -20,6 +20,7 @@ func (d Direction) String() string {
 		return "up"
 	case Down:
 		return "down"
+	case Both:
 	}
 	return "both"
 }

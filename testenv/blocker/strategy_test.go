@@ -90,14 +90,24 @@ func TestEscalation(t *testing.T) {
 	}{
 		{"the innocent", blocker.Escalation{Wanted: blocker.Socks}, sees(blocker.TLS, "52.58.4.7"), nil},
 		{"an address, once", blocker.Escalation{Wanted: blocker.Socks}, sees(blocker.Socks, "52.58.4.7", "52.58.4.7"), []string{"52.58.4.7/32"}},
-		{"two make a /24", blocker.Escalation{Wanted: blocker.Socks, Levels: levels, Budget: 1000},
-			sees(blocker.Socks, "52.58.4.7", "52.58.4.9", "52.58.4.11"), []string{"52.58.4.7/32", "52.58.4.9/32", "52.58.4.0/24"}},
-		{"the budget holds", blocker.Escalation{Wanted: blocker.Socks, Levels: levels, Budget: 254},
+		{
+			"two make a /24",
+			blocker.Escalation{Wanted: blocker.Socks, Levels: levels, Budget: 1000},
+			sees(blocker.Socks, "52.58.4.7", "52.58.4.9", "52.58.4.11"),
+			[]string{"52.58.4.7/32", "52.58.4.9/32", "52.58.4.0/24"},
+		},
+		{
+			"the budget holds",
+			blocker.Escalation{Wanted: blocker.Socks, Levels: levels, Budget: 254},
 			sees(blocker.Socks, "52.58.4.7", "52.58.4.9", "52.58.5.7", "52.58.5.8"),
-			[]string{"52.58.4.7/32", "52.58.4.9/32", "52.58.4.0/24", "52.58.5.7/32", "52.58.5.8/32"}},
-		{"three make a /16", blocker.Escalation{Wanted: blocker.Socks, Levels: levels, Budget: 1 << 20},
+			[]string{"52.58.4.7/32", "52.58.4.9/32", "52.58.4.0/24", "52.58.5.7/32", "52.58.5.8/32"},
+		},
+		{
+			"three make a /16",
+			blocker.Escalation{Wanted: blocker.Socks, Levels: levels, Budget: 1 << 20},
 			sees(blocker.Socks, "52.58.1.1", "52.58.2.2", "52.58.3.3", "52.58.4.4"),
-			[]string{"52.58.1.1/32", "52.58.2.2/32", "52.58.3.3/32", "52.58.0.0/16"}},
+			[]string{"52.58.1.1/32", "52.58.2.2/32", "52.58.3.3/32", "52.58.0.0/16"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			next, orders := test.by.Step(test.seen, epoch, rand.New(rand.NewPCG(1, 2)))

@@ -90,7 +90,7 @@ func (h *Host) Dial(ctx context.Context, to netip.AddrPort) (*Conn, error) {
 // knock sends a SYN and sets the timer for the next.
 func (c *Conn) knock(t instant) {
 	if c.retransmits == len(knocks) {
-		c.timeOut(t)
+		c.timeOut()
 		return
 	}
 	c.retry = c.since + knocks[c.retransmits]

@@ -113,6 +113,7 @@ func (c *Conn) shutdown(t instant) {
 		c.transmit(t)
 	case opening:
 		c.die(net.ErrClosed)
+	case idle, dead:
 	}
 }
 

@@ -125,7 +125,7 @@ func (c *Conn) retransmit(t instant) {
 		return
 	case c.una < c.high:
 		if c.exhausted(t, c.retransmits) {
-			c.timeOut(t)
+			c.timeOut()
 			return
 		}
 		c.retransmits++
@@ -134,7 +134,7 @@ func (c *Conn) retransmit(t instant) {
 		c.emit(t, blocker.Data, c.una, to)
 	case c.nxt < c.tail():
 		if c.exhausted(t, c.probes) {
-			c.timeOut(t)
+			c.timeOut()
 			return
 		}
 		c.persisting = true
@@ -161,7 +161,7 @@ func (c *Conn) exhausted(t instant, tries int) bool {
 	return tries >= maxRetries
 }
 
-func (c *Conn) timeOut(t instant) {
+func (c *Conn) timeOut() {
 	err := c.soft
 	if err == nil {
 		err = syscall.ETIMEDOUT
@@ -232,6 +232,7 @@ func (c *Conn) emit(t instant, kind blocker.Kind, from, to int64) (passed int64,
 	case blocker.Refuse:
 		c.refuse(t)
 		return 0, false
+	case blocker.Forward:
 	}
 	c.push(t, kind, from, to)
 	return size, true

@@ -40,8 +40,8 @@ func (c *Conn) SetUserTimeout(d time.Duration) error {
 	return c.operate("set", func(instant) { c.patience = d })
 }
 
-// SetKeepAliveConfig sets keep-alive, which is off at first. Zero durations
-// and counts mean Go's defaults (15 s, 15 s, 9), negative ones no change. If
+// SetKeepAliveConfig sets keep-alive, which is off at first. Durations are
+// rounded up to whole seconds, as a socket takes them. Zero durations and counts mean Go's defaults (15 s, 15 s, 9), negative ones no change. If
 // the connection has been silent for Idle already, the first probe goes out at
 // once. Under a user timeout, Count does not matter, as on Linux.
 func (c *Conn) SetKeepAliveConfig(k net.KeepAliveConfig) error {
@@ -116,7 +116,7 @@ func (c *Conn) probe(t instant) {
 		c.keep = c.lastHeard + c.keepIdle
 	case c.givenUp(silent):
 		c.emit(t, blocker.Rst, c.nxt, c.nxt)
-		c.timeOut(t)
+		c.timeOut()
 	default:
 		c.probes++
 		c.keep = t + c.keepEvery
@@ -131,6 +131,8 @@ func (c *Conn) givenUp(silent instant) bool {
 	return c.probes >= c.keepCount
 }
 
+// durationOr is a duration as the socket option takes it: in whole seconds,
+// rounded up.
 func durationOr(d, zero, negative time.Duration) time.Duration {
 	switch {
 	case d == 0:
@@ -138,5 +140,5 @@ func durationOr(d, zero, negative time.Duration) time.Duration {
 	case d < 0:
 		return negative
 	}
-	return d
+	return (d + time.Second - 1).Truncate(time.Second)
 }
