@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -73,7 +74,7 @@ func BenchmarkDialMemory(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if code, err := rigReply(c, "site.lab", 7); err != nil || code != 0 {
+		if code, err := rigReply(c, 7); err != nil || code != 0 {
 			b.Fatal(code, err)
 		}
 		if _, err := exchange(c, "x"); err != nil {
@@ -96,7 +97,7 @@ func BenchmarkThroughputLoopback(b *testing.B) {
 	const size = 64 << 20
 	for _, streams := range []int{1, 8} {
 		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
-			r := onLoopback(b, 1, relay.Config{})
+			r := onLoopback(b, 1)
 			block := make([]byte, 256<<10)
 			site := destination(b, func(c *net.TCPConn) {
 				for n := 0; n < size; n += len(block) {
@@ -118,7 +119,7 @@ func BenchmarkThroughputLoopback(b *testing.B) {
 						for {
 							n, err := c.Read(buffer)
 							total += n
-							if err == io.EOF && total == size {
+							if errors.Is(err, io.EOF) && total == size {
 								return
 							}
 							if err != nil {
@@ -136,7 +137,7 @@ func BenchmarkThroughputLoopback(b *testing.B) {
 
 // BenchmarkConnectLoopback is one whole request over kernel sockets.
 func BenchmarkConnectLoopback(b *testing.B) {
-	r := onLoopback(b, 4, relay.Config{})
+	r := onLoopback(b, 4)
 	site := destination(b, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"net"
+	"slices"
 	"testing"
 )
 
@@ -119,7 +120,7 @@ func FuzzClientHello(f *testing.F) {
 				t.Errorf("not one in records of %d", n)
 			}
 		}
-		if isClientHello(b[:len(b)-1]) || isClientHello(append(b[:len(b):len(b)], 0)) {
+		if isClientHello(b[:len(b)-1]) || isClientHello(append(slices.Clip(b), 0)) {
 			t.Error("its length does not matter")
 		}
 	})

@@ -9,7 +9,6 @@ import (
 
 	"github.com/paperplane-relay/paperplane/pool"
 	"github.com/paperplane-relay/paperplane/pool/policy"
-	"github.com/paperplane-relay/paperplane/pool/upstream"
 )
 
 // mostRecorded is how much of a first flight is kept. A longer one stays where
@@ -66,7 +65,7 @@ func (t *stream) inbound() {
 	}
 	readErr, writeErr := t.pump(conn, t.client, &t.up, &t.lastUp, nil)
 	switch {
-	case readErr == io.EOF:
+	case errors.Is(readErr, io.EOF):
 		t.halve(conn, conn)
 	case readErr != nil:
 		t.end(errors.Join(errClientLeft, readErr))
@@ -160,9 +159,9 @@ func (t *stream) listen() {
 	}
 	switch {
 	case err == nil:
-	case err == io.EOF && (len(f.record) > 0 || t.number > 0):
+	case errors.Is(err, io.EOF) && (len(f.record) > 0 || t.number > 0):
 		f.fin = true
-	case err == io.EOF, t.number == 0:
+	case errors.Is(err, io.EOF), t.number == 0:
 		// Nobody closes before the answer to a request but by leaving.
 		t.ended, t.cause = true, errClientLeft
 		t.cancel(errClientLeft)
@@ -171,147 +170,4 @@ func (t *stream) listen() {
 		t.end(errors.Join(errClientLeft, err))
 		t.mu.Lock()
 	}
-}
-
-// outbound is the goroutine that reads the endpoint.
-func (t *stream) outbound() {
-	defer t.leave()
-	conn, ok := t.land()
-	if !ok {
-		return
-	}
-	readErr, writeErr := t.pump(t.client, conn, &t.down, &t.lastDown, &t.writing)
-	switch {
-	case readErr == io.EOF:
-		t.halve(t.client, t.client)
-	case readErr != nil:
-		t.end(readErr)
-	case writeErr != nil:
-		t.end(errors.Join(errClientLeft, writeErr))
-	}
-}
-
-// land waits for the destination's first bytes and hands them to the client,
-// through another endpoint if the first one fails. It returns the connection
-// they came from, and false if outbound has nothing more to do.
-func (t *stream) land() (net.Conn, bool) {
-	for {
-		t.mu.Lock()
-		conn := t.conn
-		t.mu.Unlock()
-		n, err := t.first(conn)
-		if n > 0 {
-			if err != nil {
-				t.end(errors.Join(errClientLeft, err))
-				return nil, false
-			}
-			t.landed(int64(n))
-			return conn, true
-		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			// The limit of a half-closed stream, which moving would only double.
-			if !t.patient(conn, &t.lastDown, err) {
-				t.end(err)
-				return nil, false
-			}
-			continue
-		}
-		if !t.move(err) {
-			return nil, false
-		}
-	}
-}
-
-// first moves the first bytes. An error with n > 0 is the client's.
-func (t *stream) first(conn net.Conn) (n int, err error) {
-	b := buffers.Get().(*[]byte)
-	defer buffers.Put(b)
-	n, err = conn.Read(*b)
-	if n == 0 {
-		return 0, err
-	}
-	t.stamp(&t.lastDown)
-	t.stamp(&t.writing)
-	_, err = t.client.Write((*b)[:n])
-	t.writing.Store(0)
-	return n, err
-}
-
-// landed ends the first flight: from now on nothing can be taken back.
-func (t *stream) landed(n int64) {
-	t.down.Add(n)
-	t.server.stats.down.Add(n)
-	t.mu.Lock()
-	t.flowing = true
-	ep, since, moved := t.endpoint, t.since, t.flight.moved
-	t.stir()
-	t.mu.Unlock()
-	now := time.Now()
-	ep.Report(policy.Evidence{
-		Phase: policy.Transfer, Outcome: policy.Answered, Asked: since, At: now, Took: now.Sub(since), Bytes: n,
-	})
-	if moved != nil && !moved.judged {
-		moved.endpoint.Report(policy.Evidence{
-			Phase: policy.Transfer, Outcome: moved.outcome, Asked: moved.asked, At: now, Elsewhere: true,
-		})
-	}
-}
-
-// move takes the end of a connection before its first byte. If the flight may
-// move, it goes on through another endpoint and move is true; otherwise the
-// client gets to see the end as it was.
-func (t *stream) move(err error) bool {
-	t.mu.Lock()
-	if t.ended {
-		t.mu.Unlock()
-		return false
-	}
-	f := &t.flight
-	away := &departure{endpoint: t.endpoint, outcome: f.lost, asked: t.since, judged: f.judged}
-	if f.lost == policy.None {
-		away.outcome = upstream.Classify(err)
-	}
-	empty := len(f.record) == 0 && f.fin // both sides have had nothing to say
-	if !f.movable(t.server.config.Replay) || empty && err == io.EOF {
-		t.mu.Unlock()
-		t.over(err)
-		return false
-	}
-	old := t.conn
-	f.moved, f.lost, t.conn = away, policy.None, nil
-	f.rewind()
-	t.number++
-	t.stir()
-	t.mu.Unlock()
-	_ = upstream.Abort(old)
-	t.server.watch.remove(t, away.endpoint)
-
-	g, raceErr := t.race(away.endpoint)
-	if raceErr != nil {
-		t.mu.Lock()
-		t.endpoint = nil
-		t.mu.Unlock()
-		if err == io.EOF {
-			t.over(err)
-		} else {
-			t.end(raceErr)
-		}
-		return false
-	}
-	t.server.stats.moved.Add(1)
-	t.use(g)
-	return true
-}
-
-// over passes the end of a connection that brought no byte on to the client.
-func (t *stream) over(err error) {
-	if err != io.EOF {
-		t.end(err)
-		return
-	}
-	t.mu.Lock()
-	t.flowing = true
-	t.stir()
-	t.mu.Unlock()
-	t.halve(t.client, t.client)
 }

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log"
 	"net"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/armon/go-socks5"
-	"golang.org/x/net/context"
 )
 
 func TestFramesEndWhereTheyShould(t *testing.T) {

@@ -86,7 +86,7 @@ func TestRequestsWaitForAnEndpoint(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		code, err := rigReply(near, "site.lab", 80)
+		code, err := rigReply(near, 80)
 		if err != nil || code != 0 {
 			t.Errorf("reply %d, %v", code, err)
 		}

@@ -23,8 +23,8 @@ import (
 	"github.com/paperplane-relay/paperplane/relay/exit"
 )
 
-// real is a relay and its endpoints on real sockets.
-type real struct {
+// kernel is a relay and its endpoints on real sockets.
+type kernel struct {
 	address string
 	server  *relay.Server
 	exits   []*exit.Server
@@ -32,9 +32,9 @@ type real struct {
 
 // onLoopback starts n endpoints and a relay over them. Everything ends with the
 // test.
-func onLoopback(t testing.TB, n int, c relay.Config) *real {
+func onLoopback(t testing.TB, n int) *kernel {
 	t.Helper()
-	r := &real{}
+	r := &kernel{}
 	var wg sync.WaitGroup
 	p, err := pool.New(pool.Config{})
 	if err != nil {
@@ -58,8 +58,7 @@ func onLoopback(t testing.TB, n int, c relay.Config) *real {
 	wg.Go(func() { _ = p.Run(ctx) })
 	<-changed // endpoints are in use
 
-	c.Pool = p
-	if r.server, err = relay.New(c); err != nil {
+	if r.server, err = relay.New(relay.Config{Pool: p}); err != nil {
 		t.Fatal(err)
 	}
 	l := listen(t)
@@ -98,7 +97,7 @@ func destination(t testing.TB, f func(*net.TCPConn)) string {
 	return l.Addr().String()
 }
 
-func (r *real) open(t testing.TB, destination string) *net.TCPConn {
+func (r *kernel) open(t testing.TB, destination string) *net.TCPConn {
 	t.Helper()
 	c, err := net.Dial("tcp", r.address)
 	if err != nil {
@@ -112,7 +111,7 @@ func (r *real) open(t testing.TB, destination string) *net.TCPConn {
 }
 
 func TestHTTPClientOverRealSockets(t *testing.T) {
-	r := onLoopback(t, 3, relay.Config{})
+	r := onLoopback(t, 3)
 	body := make([]byte, 32<<20)
 	_, _ = rand.New(rand.NewSource(1)).Read(body)
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -168,7 +167,7 @@ func TestHTTPClientOverRealSockets(t *testing.T) {
 }
 
 func TestHalfCloseOverRealSockets(t *testing.T) {
-	r := onLoopback(t, 1, relay.Config{})
+	r := onLoopback(t, 1)
 	site := destination(t, func(c *net.TCPConn) {
 		b, _ := io.ReadAll(c) // needs the client's FIN
 		_, _ = c.Write(bytes.ToUpper(b))
@@ -188,12 +187,12 @@ func TestHalfCloseOverRealSockets(t *testing.T) {
 
 func TestAnErrorIsNoEndOfFile(t *testing.T) {
 	// The destination, or the endpoint, dies in the middle of a body.
-	for name, die := range map[string]func(r *real, c *net.TCPConn){
-		"destination": func(_ *real, c *net.TCPConn) { _ = c.SetLinger(0); c.Close() },
-		"endpoint":    func(r *real, _ *net.TCPConn) { r.exits[0].Close() },
+	for name, die := range map[string]func(r *kernel, c *net.TCPConn){
+		"destination": func(_ *kernel, c *net.TCPConn) { _ = c.SetLinger(0); c.Close() },
+		"endpoint":    func(r *kernel, _ *net.TCPConn) { r.exits[0].Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := onLoopback(t, 1, relay.Config{})
+			r := onLoopback(t, 1)
 			came := make(chan struct{})
 			site := destination(t, func(c *net.TCPConn) {
 				_, _ = c.Read(make([]byte, 1024))

@@ -1,10 +1,6 @@
 package relay
 
 import (
-	"net"
-	"time"
-
-	"github.com/paperplane-relay/paperplane/pool"
 	"github.com/paperplane-relay/paperplane/pool/policy"
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 )
@@ -12,30 +8,29 @@ import (
 // pace sets how often the kernel asks the other side for a sign of life. Once in
 // each silence it is fast, so that a dead path shows within seconds; when the
 // path has proved to be alive, or the stream flows again, it is calm.
-func (w *watch) pace(t *stream, ep *pool.Endpoint, g *gaze, flow policy.Flow, conn net.Conn, quiet time.Duration, flowing, fresh, asked bool, now time.Time) {
-	limit := probeAfter
-	if !flowing {
+func (g *gaze) pace(s *sight) {
+	limit, patience := probeAfter, settle
+	if !s.flowing {
 		limit = firstAfter
 	}
-	patience := settle
-	if asked {
+	if s.lastUp < s.flow.LastRecv {
 		patience = settleAsked
 	}
-	doubted := flow.Probes > 0 || ep.State() == policy.Suspect
+	doubted := s.flow.Probes > 0 || s.endpoint.State() == policy.Suspect
 	switch {
-	case g.fast && fresh:
-		g.calm(conn)
-	case g.fast && quiet >= patience && !doubted:
-		g.calm(conn)
+	case g.fast && s.fresh:
+		g.calm(s)
+	case g.fast && s.quiet >= patience && !doubted:
+		g.calm(s)
 		g.settled = true
-	case !g.fast && (doubted || !g.settled && quiet >= limit):
-		if upstream.KeepAlive(conn, fastPace, fastPace) == nil {
-			g.fast, g.armed = true, now
+	case !g.fast && (doubted || !g.settled && s.quiet >= limit):
+		if upstream.KeepAlive(s.conn, fastPace, fastPace) == nil {
+			g.fast, g.armed = true, s.now
 		}
 	}
 }
 
-func (g *gaze) calm(conn net.Conn) {
+func (g *gaze) calm(s *sight) {
 	g.fast = false
-	_ = upstream.KeepAlive(conn, calmIdle, calmInterval)
+	_ = upstream.KeepAlive(s.conn, calmIdle, calmInterval)
 }

@@ -21,7 +21,7 @@ func closeWrite(c net.Conn) {
 		_ = h.CloseWrite()
 		return
 	}
-	c.Close()
+	_ = c.Close()
 }
 
 // halve ends the direction towards dst, whose source has ended. What still may

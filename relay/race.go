@@ -50,16 +50,12 @@ type grant struct {
 	endpoint *pool.Endpoint
 }
 
-var (
-	// errPatience ends a request that found no endpoint in time.
-	errPatience = errors.New("no endpoint answered in time")
-	// errNoEndpoint ends the search for a second opinion.
-	errNoEndpoint = errors.New("no other endpoint")
-)
+// errPatience ends a request that found no endpoint in time.
+var errPatience = errors.New("no endpoint answered in time")
 
 // dial finds an endpoint that grants the destination and returns the connection
-// through it. It returns a *Refusal if the destination is to blame, the ctx's
-// cause if that ended it, and errPatience after the deadline. It never dials the
+// through it. It returns an upstream.Reply in its error if the destination
+// is to blame, the ctx's cause if that ended it, and errPatience after the deadline. It never dials the
 // destination itself.
 func (r *race) dial() (grant, error) {
 	r.events = make(chan *attempt)
@@ -178,7 +174,7 @@ func (r *race) run(ctx context.Context, a *attempt) {
 	s.losers.end(a)
 	if !r.tell(a) {
 		if a.session != nil {
-			a.session.Close()
+			_ = a.session.Close()
 		}
 		return
 	}
@@ -186,14 +182,14 @@ func (r *race) run(ctx context.Context, a *attempt) {
 		return
 	}
 	if !<-a.take {
-		a.session.Close()
+		_ = a.session.Close()
 		return
 	}
 	// From here on the destination has a part in it, and the end of the race
 	// ends it.
 	a.conn, a.err = a.session.Request(r.ctx, r.destination)
 	if !r.tell(a) && a.conn != nil {
-		a.conn.Close()
+		_ = a.conn.Close()
 	}
 }
 

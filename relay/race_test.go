@@ -257,7 +257,7 @@ func TestSecondOpinionAgrees(t *testing.T) {
 			inRig(t, c, func(r *rig) {
 				conn := r.connect()
 				defer conn.Close()
-				code, err := rigReply(conn, "site.lab", 80)
+				code, err := rigReply(conn, 80)
 				if err != nil || code != byte(reply) {
 					t.Errorf("reply %d, %v; want %d", code, err, reply)
 				}

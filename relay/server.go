@@ -74,7 +74,7 @@ func New(c Config) (*Server, error) {
 // listeners. It refuses a listener that is not on loopback with ErrOpen, unless
 // there are users.
 func (s *Server) Serve(l net.Listener) error {
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	if !isLocal(l.Addr()) && len(s.config.Users) == 0 {
 		return fmt.Errorf("%w: %s", ErrOpen, l.Addr())
 	}
@@ -173,7 +173,7 @@ func (s *Server) stop() {
 	defer s.mu.Unlock()
 	s.closed = true
 	for l := range s.listeners {
-		l.Close()
+		_ = l.Close()
 	}
 }
 

@@ -170,7 +170,7 @@ func TestClientsAboveTheLimitAreAnswered(t *testing.T) {
 		a, b := r.mustOpen("a", "site.lab:7"), r.mustOpen("b", "site.lab:7")
 		defer a.Close()
 		c := r.connect()
-		if code, err := rigReply(c, "site.lab", 7); err != nil || code != 1 {
+		if code, err := rigReply(c, 7); err != nil || code != 1 {
 			t.Errorf("reply %d, %v; want 1", code, err)
 		}
 		c.Close()

@@ -50,7 +50,7 @@ func (s *session) serve() {
 		s.stream.carry()
 		return
 	}
-	s.client.Close()
+	_ = s.client.Close()
 	s.server.release(s.client)
 }
 

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"net"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool"
@@ -52,6 +53,54 @@ type gaze struct {
 	settled bool      // this silence has been looked into
 }
 
+// sight is one look at one stream.
+type sight struct {
+	stream        *stream
+	endpoint      *pool.Endpoint
+	conn          net.Conn
+	number        int // of conn
+	flowing, half bool
+	now           time.Time
+	flow          policy.Flow
+	fresh         bool          // bytes have come since the last look
+	lastUp        time.Duration // since bytes were sent
+	quiet         time.Duration // since bytes went either way
+}
+
+// see looks at a stream; it is false if there is nothing to look at just now.
+func (t *stream) see(ep *pool.Endpoint, now time.Time) (sight, bool) {
+	t.mu.Lock()
+	s := sight{
+		stream: t, endpoint: ep, conn: t.conn, number: t.number,
+		flowing: t.flowing, half: t.half, now: now,
+	}
+	current := t.conn != nil && t.endpoint == ep && !t.ended
+	t.mu.Unlock()
+	if !current {
+		return s, false
+	}
+	var ok bool
+	if s.flow, ok = upstream.ReadFlow(s.conn); !ok {
+		return s, false
+	}
+	s.lastUp = t.ago(&t.lastUp, now)
+	s.quiet = min(s.flow.LastRecv, s.lastUp)
+	return s, true
+}
+
+// jammed reports whether the client does not take what has come for it.
+func (s *sight) jammed() bool {
+	since := s.stream.writing.Load()
+	return since != 0 && s.now.Sub(s.stream.began)-time.Duration(since) > notDraining
+}
+
+// report tells the pool.
+func (s *sight) report(o policy.Outcome, asked time.Time) {
+	s.endpoint.Report(policy.Evidence{
+		Phase: policy.Transfer, Outcome: o, Asked: asked, At: s.now, Bytes: s.flow.Received,
+	})
+}
+
 // tick looks at all streams again and again, until there are none.
 func (w *watch) tick() {
 	timer := time.NewTimer(lookFast)
@@ -63,16 +112,17 @@ func (w *watch) tick() {
 		case <-w.server.ctx.Done():
 			return
 		}
-		pause, any := w.look(time.Now())
-		if !any {
+		pause, more := w.look(time.Now())
+		if !more {
 			return
 		}
 		timer.Reset(pause)
 	}
 }
 
-// look examines every stream once and returns when to look again.
-func (w *watch) look(now time.Time) (pause time.Duration, any bool) {
+// look examines every stream once. It returns when to look again, and false if
+// there is none left.
+func (w *watch) look(now time.Time) (pause time.Duration, more bool) {
 	w.mu.Lock()
 	w.list = w.list[:0]
 	for ep, streams := range w.streams {
@@ -88,13 +138,17 @@ func (w *watch) look(now time.Time) (pause time.Duration, any bool) {
 	}
 	w.mu.Unlock()
 
-	w.said = make(map[*pool.Endpoint]struct{})
+	clear(w.said)
 	active := false
 	for i, g := range w.list {
-		if w.examine(g.stream, g.endpoint, now) < lately {
-			active = true
-		}
 		w.list[i] = glance{}
+		s, ok := g.stream.see(g.endpoint, now)
+		if !ok {
+			active = true // it moves, or is about to end
+			continue
+		}
+		w.examine(&s)
+		active = active || s.quiet < lately
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -105,61 +159,39 @@ func (w *watch) look(now time.Time) (pause time.Duration, any bool) {
 	return lookSlow, true
 }
 
-// examine looks at one stream and returns for how long it has been quiet.
-func (w *watch) examine(t *stream, ep *pool.Endpoint, now time.Time) (quiet time.Duration) {
-	t.mu.Lock()
-	conn, number, flowing, half := t.conn, t.number, t.flowing, t.half
-	current := conn != nil && t.endpoint == ep && !t.ended
-	t.mu.Unlock()
-	if !current {
-		return 0
+// examine draws the conclusions from one look at a stream.
+func (w *watch) examine(s *sight) {
+	g := &s.stream.gaze
+	if g.number != s.number {
+		*g = gaze{number: s.number, received: s.flow.Received, acked: s.flow.Acked}
 	}
-	flow, ok := upstream.ReadFlow(conn)
-	if !ok {
-		return 0
-	}
-	g := &t.gaze
-	if g.number != number {
-		*g = gaze{number: number, received: flow.Received, acked: flow.Acked}
-	}
-	lastUp := t.ago(&t.lastUp, now)
-	quiet = min(flow.LastRecv, lastUp)
-	fresh := flow.Received > g.received
-	g.received = flow.Received
-	if fresh {
+	s.fresh = s.flow.Received > g.received
+	g.received = s.flow.Received
+	if s.fresh {
 		g.stalled = false
 	}
-	if fresh || lastUp < lookSlow {
+	if s.fresh || s.lastUp < lookSlow {
 		g.settled = false
 	}
-	silent := w.path(t, ep, g, flow, now)
-	w.pace(t, ep, g, flow, conn, quiet, flowing, fresh, lastUp < flow.LastRecv, now)
-	if silent && !flowing {
-		t.lose(false)
+	g.pace(s)
+	if w.silent(s, g) && !s.flowing {
+		s.stream.lose(false)
 	}
-	if flowing && !half && !g.stalled && flow.Received > midFlow && flow.LastRecv >= stallAfter &&
-		lastUp > flow.LastRecv && !t.jammed(now) {
+	stalled := s.flow.LastRecv >= stallAfter && s.lastUp > s.flow.LastRecv && s.flow.Received > midFlow
+	if stalled && s.flowing && !s.half && !g.stalled && !s.jammed() {
 		g.stalled = true
-		ep.Report(policy.Evidence{
-			Phase: policy.Transfer, Outcome: policy.Stalled, Asked: now.Add(-flow.LastRecv), At: now, Bytes: flow.Received,
-		})
+		s.report(policy.Stalled, s.now.Add(-s.flow.LastRecv))
 	}
-	return quiet
 }
 
-// jammed reports whether the client does not take what has come for it.
-func (t *stream) jammed(now time.Time) bool {
-	since := t.writing.Load()
-	return since != 0 && now.Sub(t.began)-time.Duration(since) > notDraining
-}
-
-// path reports a path on which the kernel gets no answers, and whether it is
-// silent. The question's time is when it was first seen to be open, which is
-// never before it was asked.
-func (w *watch) path(t *stream, ep *pool.Endpoint, g *gaze, flow policy.Flow, now time.Time) (silent bool) {
-	advanced := flow.Acked > g.acked
-	g.acked = flow.Acked
-	waits := flow.Unacked > 0 || flow.Probes > 0
+// silent reports whether the kernel gets no answers on a path, and tells the
+// pool. The question's time is when it was first seen to be open, which is never
+// before it was asked.
+func (w *watch) silent(s *sight, g *gaze) bool {
+	f := &s.flow
+	advanced := f.Acked > g.acked
+	g.acked = f.Acked
+	waits := f.Unacked > 0 || f.Probes > 0
 	if !waits || advanced {
 		g.unanswered, g.overdue, g.saySilent = time.Time{}, false, time.Time{}
 	}
@@ -167,20 +199,19 @@ func (w *watch) path(t *stream, ep *pool.Endpoint, g *gaze, flow policy.Flow, no
 		return false
 	}
 	if g.unanswered.IsZero() {
-		g.unanswered = now
+		g.unanswered = s.now
 	}
-	silent = flow.Unacked > 0 && flow.Retransmits >= 2 || flow.Probes >= 2
-	if silent {
-		if _, said := w.said[ep]; !said && !now.Before(g.saySilent) {
-			w.said[ep] = struct{}{}
-			g.saySilent = now.Add(sayAgain)
-			w.report(ep, policy.Silent, g, flow, now)
+	if f.Unacked > 0 && f.Retransmits >= 2 || f.Probes >= 2 {
+		if _, said := w.said[s.endpoint]; !said && !s.now.Before(g.saySilent) {
+			w.said[s.endpoint] = struct{}{}
+			g.saySilent = s.now.Add(sayAgain)
+			s.report(policy.Silent, g.unanswered)
 		}
 		return true
 	}
-	if !g.overdue && (flow.Probes > 0 || flow.Retransmits > 0) && w.waited(g, flow, now) >= overdueAfter+2*flow.RTT {
+	if !g.overdue && (f.Probes > 0 || f.Retransmits > 0) && g.waited(s) >= overdueAfter+2*f.RTT {
 		g.overdue = true
-		w.report(ep, policy.Overdue, g, flow, now)
+		s.report(policy.Overdue, g.unanswered)
 	}
 	return false
 }
@@ -188,15 +219,11 @@ func (w *watch) path(t *stream, ep *pool.Endpoint, g *gaze, flow policy.Flow, no
 // waited is for how long the oldest question has been open: a probe goes out one
 // pace after the last segment that came in, or after the pace was set; a segment
 // is timed from when it was first seen to wait.
-func (w *watch) waited(g *gaze, flow policy.Flow, now time.Time) time.Duration {
-	open := now.Sub(g.unanswered)
-	if flow.Unacked == 0 && g.fast {
-		due := min(flow.LastRecv, flow.LastAck) - fastPace
-		open = max(open, min(due, now.Sub(g.armed)))
+func (g *gaze) waited(s *sight) time.Duration {
+	open := s.now.Sub(g.unanswered)
+	if s.flow.Unacked == 0 && g.fast {
+		due := min(s.flow.LastRecv, s.flow.LastAck) - fastPace
+		open = max(open, min(due, s.now.Sub(g.armed)))
 	}
 	return open
-}
-
-func (w *watch) report(ep *pool.Endpoint, o policy.Outcome, g *gaze, flow policy.Flow, now time.Time) {
-	ep.Report(policy.Evidence{Phase: policy.Transfer, Outcome: o, Asked: g.unanswered, At: now, Bytes: flow.Received})
 }

@@ -188,9 +188,9 @@ func (t *stream) leave() {
 	t.ended = true
 	t.mu.Unlock()
 	if conn != nil {
-		conn.Close()
+		_ = conn.Close()
 	}
-	t.client.Close()
+	_ = t.client.Close()
 	t.server.watch.remove(t, ep)
 	t.server.release(t.client)
 	t.server.stats.open.Add(-1)

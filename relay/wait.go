@@ -129,7 +129,7 @@ func (r *room) dial(ctx context.Context, ep *pool.Endpoint) {
 	if err != nil {
 		return
 	}
-	session.Close()
+	_ = session.Close()
 	if ep.State() == policy.Retired {
 		return
 	}

@@ -46,6 +46,7 @@ func (w *watch) add(t *stream, ep *pool.Endpoint) {
 	if w.streams == nil {
 		w.streams = make(map[*pool.Endpoint]map[*stream]*watched)
 		w.hurry = make(chan struct{}, 1)
+		w.said = make(map[*pool.Endpoint]struct{})
 	}
 	if w.streams[ep] == nil {
 		w.streams[ep] = make(map[*stream]*watched)
