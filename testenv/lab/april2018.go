@@ -86,7 +86,7 @@ func aprilActs() []Act {
 		// The service's own four subnets, about 9,000 addresses. assumption:
 		// which four; the list of those days has two of them.
 		{At: april(16, 12, 0), List: at("149.154.160.0/20 91.108.4.0/22 91.108.8.0/21 91.108.56.0/22"),
-			Note: "blocker lists the messenger's own 4 subnets"},
+			Note: "blocker lists the messenger's own subnets"},
 
 		// 655,360 addresses of Amazon in four prefixes. assumption: that some
 		// were reset, not dropped, and that flows to one froze, which is a
@@ -116,11 +116,11 @@ func aprilActs() []Act {
 		// 16 million.
 		{At: april(17, 16, 0), List: at(`13.125.0.0/16 13.56.0.0/14 18.130.0.0/16 35.180.0.0/16 52.56.0.0/16 52.57.0.0/16
 			68.171.224.0/19 74.82.64.0/19 103.246.200.0/22 178.239.88.0/21 203.104.128.0/20 203.104.144.0/21 203.104.152.0/22
-			52.48.0.0/14 54.72.0.0/13`), Note: "blocker lists 15 prefixes more: 16 million"},
+			52.48.0.0/14 54.72.0.0/13`), Note: "blocker lists 15 more: 16 million"},
 		{At: april(17, 17, 0), Push: []Push{{amazon, one(amazonFresh), 2}, {digitalocean, one("206.189.0.0/16"), 2}}},
 		{At: april(17, 18, 30), Hunt: 3},
 		// assumption: the prefixes of the peak.
-		{At: april(17, 20, 0), List: at("52.0.0.0/12 52.16.0.0/12 54.80.0.0/12"), Note: "blocker lists 3 prefixes more: the peak"},
+		{At: april(17, 20, 0), List: at("52.0.0.0/12 52.16.0.0/12 54.80.0.0/12"), Note: "blocker lists 3 more: the peak"},
 		{At: april(17, 21, 0), Push: []Push{{digitalocean, one("167.99.0.0/16"), 2}, {google, one("35.192.0.0/12"), 1}}},
 		{At: april(17, 23, 0), Strike: at("52.0.0.0/12 52.16.0.0/12 54.80.0.0/12")},
 
@@ -133,8 +133,7 @@ func aprilActs() []Act {
 		{At: april(19, 1, 0), Push: []Push{{azure, one("51.136.0.0/15"), 2}, {google, one(googleFresh), 2}}},
 
 		// Azure, 18.9 million in all. assumption: the other prefixes.
-		{At: april(19, 9, 0), List: at("51.136.0.0/15 52.0.0.0/12 52.16.0.0/12 54.80.0.0/14 54.84.0.0/15 54.86.0.0/16"),
-			Note: "blocker lists 51.136.0.0/15 and 5 prefixes more"},
+		{At: april(19, 9, 0), List: at("51.136.0.0/15 52.0.0.0/12 52.16.0.0/12 54.80.0.0/14 54.84.0.0/15 54.86.0.0/16")},
 		{At: april(19, 14, 0), Push: []Push{{azure, one(azureFresh), 3}, {digitalocean, one("167.99.0.0/16"), 1}}},
 		{At: april(19, 20, 0), Hunt: 3, Do: blocker.Freeze(16 << 10)},
 		{At: april(20, 8, 0), Push: []Push{{amazon, one(amazonFresh), 2}, {digitalocean, one(digitaloceanFresh), 2}}},
@@ -150,7 +149,7 @@ func aprilActs() []Act {
 
 		// Over 180 addresses of Yandex, VK and others, for about two hours.
 		// assumption: the addresses.
-		{At: april(27, 23, 0), List: at("87.240.129.0/25 77.88.55.0/26"), Note: "blocker lists 192 addresses of Yandex and VK, by mistake"},
+		{At: april(27, 23, 0), List: at("87.240.129.0/25 77.88.55.0/26"), Note: "blocker lists 192 addresses of Yandex and VK"},
 		{At: april(28, 2, 0), Strike: at("87.240.129.0/25 77.88.55.0/26")},
 
 		// Three hosters' subnets. assumption: whose.

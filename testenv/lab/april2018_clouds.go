@@ -15,7 +15,7 @@ func aprilClouds() []CloudPlan {
 				{one("173.194.0.0/16"), 0}, {one(amazonFresh), 0},
 			},
 			Tenants: []TenantPlan{
-				{"supermarket cash desks", one("52.58.0.0/15"), 9},
+				{"cash desks", one("52.58.0.0/15"), 9},
 				{"game consoles", one("18.196.0.0/15"), 8},
 				{"game consoles", one("34.240.0.0/13"), 8},
 				{"live streams", one("35.156.0.0/14"), 7},

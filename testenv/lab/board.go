@@ -19,7 +19,7 @@ type Board struct {
 const (
 	margin   = 1
 	colName  = margin
-	colValue = 19 // where the text behind a name begins
+	colValue = 20 // where the text behind a name begins
 	colStrip = 46
 	maxWidth = 100
 )
@@ -163,24 +163,18 @@ func (b Board) blocked(s State) *line {
 	return l
 }
 
-// hit names the tenants, over as many lines as they need.
+// hitLines is how many lines the tenants have, needed or not: what is below
+// them must not jump.
+const hitLines = 2
+
+// hit names the tenants.
 func (b Board) hit(s State) []*line {
-	first := colValue
-	l := b.line().to(margin).put(faint, "tenants hit").to(first)
-	if len(s.Hit) == 0 {
-		return []*line{l.put(faint, "none of %d", s.Tenants)}
-	}
-	l.put(normal, "%d of %d: ", len(s.Hit), s.Tenants)
-	lines := []*line{l}
-	for i, name := range s.Hit {
-		if i < len(s.Hit)-1 {
-			name += ","
+	l := b.line().to(margin).put(faint, "tenants hit").to(margin+12).put(normal, "%d of %d", len(s.Hit), s.Tenants)
+	lines := []*line{l, b.line()}
+	for i, text := range wrap(s.Hit, b.Width-margin-colValue) {
+		if i < hitLines {
+			lines[i].to(colValue).put(normal, "%s", text)
 		}
-		if l.at+len(name) > b.Width-margin && l.at > first {
-			l = b.line().to(first)
-			lines = append(lines, l)
-		}
-		l.put(normal, "%s", name+" ")
 	}
 	return lines
 }
@@ -192,7 +186,7 @@ func (b Board) event(e Event) *line {
 		t = good
 	}
 	effect := e.effect()
-	if room := b.Width - margin - 13 - margin - len(effect) - 2; len(e.Text) > room && room > 20 {
+	if room := b.Width - margin - 13 - margin - len(effect) - 1; len(e.Text) > room && room > 20 {
 		e.Text = strings.TrimRight(e.Text[:room-1], " ,") + "…"
 	}
 	return l.put(t, "%s", e.Text).right(warn, b.Width-margin, "%s", effect)
@@ -202,7 +196,7 @@ func (b Board) event(e Event) *line {
 func (e Event) effect() string {
 	var parts []string
 	if e.Lost > 0 {
-		parts = append(parts, fmt.Sprintf("%d blocked", e.Lost))
+		parts = append(parts, fmt.Sprintf("%d lost", e.Lost))
 	}
 	if e.Moved > 0 {
 		parts = append(parts, fmt.Sprintf("%d moved in %s", e.Moved, tenths(e.Took)))

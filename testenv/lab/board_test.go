@@ -58,13 +58,13 @@ func picture() lab.State {
 		},
 		Blocked: 10354688, Peak: 10354688,
 		Hit: []string{
-			"supermarket cash desks", "game consoles", "live streams", "team chat", "calls", "music", "online school",
+			"cash desks", "game consoles", "live streams", "team chat", "calls", "music", "online school",
 		},
 		Tenants: 8,
 		Events: []lab.Event{
 			{N: 8, At: day(16, 20), Text: "3 fresh endpoints: google, digitalocean", Good: true, Settled: true},
-			{N: 9, At: day(16, 21), Text: "blocker lists 35.156.0.0/14 (freeze after 16384 bytes)", Lost: 3, Moved: 21, Took: 1430 * time.Millisecond},
-			{N: 10, At: day(17, 1), Text: "blocker lists 35.192.0.0/12 and 35.178.0.0/15", Lost: 4, Moved: 41, Took: 300 * time.Millisecond},
+			{N: 9, At: day(16, 21), Text: "blocker freezes 35.156.0.0/14", Lost: 3, Moved: 21, Took: 1430 * time.Millisecond},
+			{N: 10, At: day(17, 1), Text: "blocker resets 35.184.0.0/13 and 1 more", Lost: 4, Moved: 41, Took: 300 * time.Millisecond},
 			{N: 11, At: day(17, 4), Text: "blocker strikes off 52.0.0.0/12", Good: true},
 			{N: 12, At: day(17, 11), Text: "blocker lists 34.192.0.0/10 and 3 more", Lost: 2},
 			{N: 13, At: day(17, 13), Text: "blocker lists 2 prefixes"},

@@ -76,3 +76,11 @@ func wrap(words []string, width int) (lines []string) {
 	}
 	return lines
 }
+
+// days is a time of the scenario, in days, or in hours if it is short.
+func days(d time.Duration) string {
+	if d < 48*time.Hour {
+		return fmt.Sprintf("%.0f h", d.Hours())
+	}
+	return fmt.Sprintf("%.0f d", d.Hours()/24)
+}

@@ -8,7 +8,7 @@ import (
 )
 
 // Journal is a [Display] that writes plain lines, for files and pipes: each
-// event once its numbers stand, and every five seconds how things are.
+// event once its numbers stand, and about every five seconds how things are.
 type Journal struct {
 	// W is where the lines go.
 	W io.Writer
@@ -30,17 +30,15 @@ func (j *Journal) Show(s State) {
 		j.begun = true
 		fmt.Fprintf(&b, "%s in %s; try: curl -x socks5h://%s http://%s/\n", s.Title, seconds(s.Length), s.Port, siteName)
 	}
+	// Later lines wait for an event whose numbers still change.
+	settled := true
 	for _, e := range s.Events {
-		if e.N <= j.written {
-			continue
+		if settled = settled && e.Settled; settled && e.N > j.written {
+			j.written = e.N
+			fmt.Fprintln(&b, e)
 		}
-		if !e.Settled {
-			break
-		}
-		j.written = e.N
-		fmt.Fprintln(&b, e)
 	}
-	if s.Elapsed-j.told >= accountEvery {
+	if settled && s.Elapsed-j.told >= accountEvery {
 		j.told = s.Elapsed.Truncate(accountEvery)
 		fmt.Fprintf(&b, "%s   %s\n", s.Date.Format(dateFormat), s.account())
 	}

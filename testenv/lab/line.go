@@ -76,4 +76,4 @@ func (l *line) right(t tone, column int, format string, args ...any) *line {
 	return l.to(column-utf8.RuneCountInString(text)).put(t, "%s", text)
 }
 
-func (l *line) String() string { return l.b.String() }
+func (l *line) String() string { return strings.TrimRight(l.b.String(), " ") }

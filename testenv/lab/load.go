@@ -17,7 +17,7 @@ type load struct {
 
 // loads are those of the first ISP, the second, and all others.
 var loads = []load{
-	{rate: 16, clients: 48, streams: 8},
+	{rate: 20, clients: 64, streams: 8},
 	{rate: 9, clients: 24, streams: 4},
 	{rate: 6, clients: 16, streams: 4},
 }

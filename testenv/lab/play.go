@@ -60,7 +60,13 @@ func (r *run) act(a Act, at time.Duration, cues []cue) []cue {
 	list, text := a.List, a.text()
 	if a.Hunt > 0 {
 		list = r.hunt(a.Hunt)
-		text = "blocker finds " + count(len(list), "endpoint") + " by address" + manner(a.Do)
+		text = "blocker looks for endpoints, and finds none"
+		if len(list) > 0 {
+			text = "blocker finds " + count(len(list), "endpoint") + " in use"
+			if a.Do != blocker.Drop() {
+				text += ", and " + verb(a.Do) + " them"
+			}
+		}
 	}
 	r.world.Unblock(a.Strike...)
 	if a.Do == blocker.Drop() {
@@ -151,7 +157,7 @@ func (r *run) hunt(n int) []netip.Prefix {
 func (a Act) text() string {
 	var parts []string
 	if len(a.List) > 0 {
-		parts = append(parts, "blocker lists "+prefixes(a.List)+manner(a.Do))
+		parts = append(parts, "blocker "+verb(a.Do)+" "+prefixes(a.List))
 	}
 	if len(a.Strike) > 0 {
 		parts = append(parts, "blocker strikes off "+prefixes(a.Strike))
@@ -168,22 +174,20 @@ func (a Act) text() string {
 	return cmp.Or(a.Note, strings.Join(parts, "; "))
 }
 
-// prefixes names one or two, and counts the rest.
+// prefixes names the first and counts the rest.
 func prefixes(ps []netip.Prefix) string {
-	switch len(ps) {
-	case 1:
+	if len(ps) == 1 {
 		return ps[0].String()
-	case 2:
-		return ps[0].String() + " and " + ps[1].String()
 	}
 	return fmt.Sprintf("%s and %d more", ps[0], len(ps)-1)
 }
 
-// manner says what is done, if it is not dropping.
-func manner(do blocker.Action) string {
+// verb is what the blocker does to prefixes: they are all on its list, but not
+// all are dropped.
+func verb(do blocker.Action) string {
 	if do == blocker.Drop() {
-		return ""
+		return "lists"
 	}
 	word, _, _ := strings.Cut(do.String(), " ")
-	return " (" + word + ")"
+	return word + "s"
 }

@@ -28,14 +28,18 @@ type Report struct {
 	// many of them did not come to their end.
 	Streams, Cut int
 	// Gap is the longest time for which requests waited at an ISP and none of
-	// them was answered; Slowest is the longest wait of an answered request.
+	// them was answered, GapISP is where and GapEnd the scenario's date at its
+	// end. Slowest is the longest wait of an answered request.
 	Gap, Slowest time.Duration
+	GapISP       string
+	GapEnd       time.Time
 	// Launched is how many endpoints there were in all. Discovered, ByPrefix and
 	// BornBlocked are those that came under a rule anywhere, by the first cause.
 	Launched, Discovered, ByPrefix, BornBlocked int
-	// Lost is how many endpoints came under a rule while the first ISP's relay
-	// used them.
+	// Lost is how many endpoints came under a rule while the relay at ISP, the
+	// first one, used them.
 	Lost int
+	ISP  string
 	// Peak is the most addresses that were under a rule at a time.
 	Peak uint64
 	// Collateral is who was hit, Tenants how many there were to hit.
@@ -52,7 +56,7 @@ func (r Report) OK() bool { return r.Failed == 0 }
 func (r *run) report(interrupted bool) Report {
 	out := Report{
 		Title: r.scenario.Title, Length: min(time.Since(r.began), r.length), Interrupted: interrupted,
-		Launched: r.grown, Lost: r.in,
+		Launched: r.grown, Lost: r.in, ISP: r.vantages[0].plan.Name,
 	}
 	for _, v := range r.vantages {
 		s := v.tally.total()
@@ -62,7 +66,10 @@ func (r *run) report(interrupted bool) Report {
 		out.Failures = append(out.Failures, s.failures...)
 		out.Streams += s.streams
 		out.Cut += s.cut
-		out.Gap = max(out.Gap, s.gap)
+		if s.gap > out.Gap {
+			out.Gap, out.GapISP = s.gap, v.plan.Name
+			out.GapEnd = r.scenario.Clock.Date(s.gapEnd.Sub(r.began).Seconds() / r.length.Seconds())
+		}
 		out.Slowest = max(out.Slowest, s.slowest)
 	}
 	ledger := r.world.Ledger()
@@ -108,19 +115,22 @@ func (r Report) WriteTo(w io.Writer) (int64, error) {
 		row("", "%s found no endpoint reachable", thousands(r.Excused))
 	}
 	row("streams", "%s, %s cut", thousands(r.Streams), thousands(r.Cut))
-	row("worst gap", "%s; slowest answer %s", seconds(r.Gap), seconds(r.Slowest))
+	if r.Gap > 0 {
+		row("worst gap", "%s at %s, until %s; slowest answer %s",
+			seconds(r.Gap), r.GapISP, r.GapEnd.Format(dateFormat), seconds(r.Slowest))
+	}
 	row("endpoints burnt", "%d of %d: %d by discovery, %d by prefix, %d born blocked",
 		r.Discovered+r.ByPrefix+r.BornBlocked, r.Launched, r.Discovered, r.ByPrefix, r.BornBlocked)
+	row("", "%d of them while %s used them", r.Lost, r.ISP)
 	row("addresses blocked", "%s at the peak", thousands(r.Peak))
-	var names []string
+	words := []string{fmt.Sprintf("%d of %d tenants", len(r.Collateral), r.Tenants)}
 	for _, c := range r.Collateral {
-		names = append(names, c.Name)
+		words = append(words, c.Name+" "+days(c.Time))
 	}
-	for i, l := range wrap(names, 56) {
+	for i, l := range wrap(words, 56) {
 		name := ""
 		if i == 0 {
 			name = "collateral"
-			l = fmt.Sprintf("%d of %d tenants: ", len(names), r.Tenants) + l
 		}
 		row(name, "%s", l)
 	}

@@ -44,6 +44,7 @@ type sums struct {
 	requests, failed, excused int
 	streams, cut              int
 	gap, slowest              time.Duration
+	gapEnd                    time.Time
 	failures                  []string
 }
 
@@ -138,7 +139,9 @@ func (t *tally) end(now time.Time) {
 	if t.answered.After(since) {
 		since = t.answered
 	}
-	t.sums.gap = max(t.sums.gap, now.Sub(since))
+	if gap := now.Sub(since); gap > t.sums.gap {
+		t.sums.gap, t.sums.gapEnd = gap, now
+	}
 	t.waiting--
 	if t.stopped && t.waiting == 0 {
 		close(t.idle)
