@@ -20,7 +20,8 @@ type Journal struct {
 
 var _ Display = (*Journal)(nil)
 
-// accountEvery is the pause between two accounts of a journal.
+// accountEvery is the pause between two accounts of a journal. One waits for
+// an event whose numbers still change, but not longer than that again.
 const accountEvery = 5 * time.Second
 
 // Show writes what is new.
@@ -30,7 +31,7 @@ func (j *Journal) Show(s State) {
 		j.begun = true
 		fmt.Fprintf(&b, "%s in %s; try: curl -x socks5h://%s http://%s/\n", s.Title, seconds(s.Length), s.Port, siteName)
 	}
-	// Later lines wait for an event whose numbers still change.
+	// Later events wait for one whose numbers still change.
 	settled := true
 	for _, e := range s.Events {
 		if settled = settled && e.Settled; settled && e.N > j.written {
@@ -38,7 +39,7 @@ func (j *Journal) Show(s State) {
 			fmt.Fprintln(&b, e)
 		}
 	}
-	if settled && s.Elapsed-j.told >= accountEvery {
+	if late := s.Elapsed - j.told; settled && late >= accountEvery || late >= 2*accountEvery {
 		j.told = s.Elapsed.Truncate(accountEvery)
 		fmt.Fprintf(&b, "%s   %s\n", s.Date.Format(dateFormat), s.account())
 	}

@@ -62,10 +62,7 @@ func (r *run) act(a Act, at time.Duration, cues []cue) []cue {
 		list = r.hunt(a.Hunt)
 		text = "blocker looks for endpoints, and finds none"
 		if len(list) > 0 {
-			text = "blocker finds " + count(len(list), "endpoint") + " in use"
-			if a.Do != blocker.Drop() {
-				text += ", and " + verb(a.Do) + " them"
-			}
+			text = "blocker finds and " + verb(a.Do) + " " + count(len(list), "endpoint") + " in use"
 		}
 	}
 	r.world.Unblock(a.Strike...)
