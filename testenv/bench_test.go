@@ -87,7 +87,7 @@ func TestAnHourOfSessions(t *testing.T) {
 // One flow through a border without rules.
 func BenchmarkFlow(b *testing.B) {
 	w := testenv.New(testenv.Config{})
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 	isp := w.ISP("north", testenv.ISPConfig{})
 	cloud := w.Cloud("amazon", testenv.CloudConfig{Prefixes: []netip.Prefix{amazon}})
 	h, _ := cloud.Host(netip.Addr{})

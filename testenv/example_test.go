@@ -18,7 +18,11 @@ import (
 // blocker lists the prefix that the endpoint lives in.
 func Example() {
 	world := testenv.New(testenv.Config{Seed: 1})
-	defer world.Close()
+	defer func() {
+		if err := world.Close(); err != nil {
+			fmt.Println(err) // names what hangs
+		}
+	}()
 
 	// The world: who is where, and how far from each other.
 	isp := world.ISP("north", testenv.ISPConfig{

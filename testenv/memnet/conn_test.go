@@ -78,7 +78,7 @@ func TestDialTakesOneRoundTrip(t *testing.T) {
 func TestDialNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := memnet.New(nil)
-		defer n.Close()
+		defer func() { _ = n.Close() }()
 		h, _ := n.Host(home)
 		start := time.Now()
 		_, err := h.Dial(context.Background(), port)
@@ -123,7 +123,7 @@ func BenchmarkThroughput(b *testing.B) {
 
 func BenchmarkDial(b *testing.B) {
 	n := memnet.New(nil)
-	defer n.Close()
+	defer func() { _ = n.Close() }()
 	h, _ := n.Host(home)
 	s, _ := n.Host(cloud)
 	l, _ := s.Listen(1080)

@@ -36,7 +36,7 @@ func TestSynScheduleAndTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &border{up: blocker.Discard}
 		n := memnet.New(func(*memnet.Host, netip.AddrPort, netip.AddrPort) memnet.Path { return path(b) })
-		defer n.Close()
+		defer func() { _ = n.Close() }()
 		h, _ := n.Host(home)
 		start := time.Now()
 		_, err := h.Dial(context.Background(), port)
@@ -65,7 +65,7 @@ func TestDialAnswers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := &border{up: test.act}
 				n := memnet.New(func(*memnet.Host, netip.AddrPort, netip.AddrPort) memnet.Path { return path(b) })
-				defer n.Close()
+				defer func() { _ = n.Close() }()
 				h, _ := n.Host(home)
 				_, _ = n.Host(cloud)
 				start := time.Now()
@@ -84,7 +84,7 @@ func TestDialAnswers(t *testing.T) {
 func TestDialCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := memnet.New(nil)
-		defer n.Close()
+		defer func() { _ = n.Close() }()
 		h, _ := n.Host(home)
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(time.Second, cancel)
