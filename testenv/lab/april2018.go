@@ -85,8 +85,10 @@ func aprilActs() []Act {
 	return []Act{
 		// The service's own four subnets, about 9,000 addresses. assumption:
 		// which four; the list of those days has two of them.
-		{At: april(16, 12, 0), List: at("149.154.160.0/20 91.108.4.0/22 91.108.8.0/21 91.108.56.0/22"),
-			Note: "blocker lists the messenger's own subnets"},
+		{
+			At: april(16, 12, 0), List: at("149.154.160.0/20 91.108.4.0/22 91.108.8.0/21 91.108.56.0/22"),
+			Note: "blocker lists the messenger's own subnets",
+		},
 
 		// 655,360 addresses of Amazon in four prefixes. assumption: that some
 		// were reset, not dropped, and that flows to one froze, which is a
@@ -141,8 +143,10 @@ func aprilActs() []Act {
 
 		// Some of Google's own addresses, nearly 18 million in all.
 		// assumption: the prefixes that came and went.
-		{At: april(22, 18, 0), List: at("64.233.160.0/19 173.194.0.0/16"), Strike: at("52.0.0.0/12"),
-			Note: "blocker lists addresses of Google itself"},
+		{
+			At: april(22, 18, 0), List: at("64.233.160.0/19 173.194.0.0/16"), Strike: at("52.0.0.0/12"),
+			Note: "blocker lists addresses of Google itself",
+		},
 		{At: april(23, 18, 0), Push: []Push{{azure, one(azureFresh), 2}, {google, one(googleFresh), 2}}},
 		{At: april(25, 0, 0), Hunt: 3, Do: blocker.Reset()},
 		{At: april(26, 12, 0), Push: []Push{{digitalocean, one(digitaloceanFresh), 2}, {amazon, one(amazonFresh), 1}}},

@@ -10,18 +10,27 @@ import (
 type diary struct {
 	mu     sync.Mutex
 	events []Event
-	// blow is the index of the open one, -1 if none is, and struck its moment.
-	blow   int
-	struck time.Time
+	// last is the latest blow, and before the one before it, while they are
+	// open.
+	last, before blow
+}
+
+// blow is an event that has cost endpoints, and may still move clients.
+type blow struct {
+	open  bool
+	index int
+	at    time.Time
 }
 
 // settleTime is how long a blow stays open, unless the next one comes.
 const settleTime = 3 * time.Second
 
+// reportTime is how long a pool gathers moves before it reports them: what it
+// reports sooner after a blow was caused by the one before.
+const reportTime = 300 * time.Millisecond
+
 // keep is how many events a state shows.
 const keep = 32
-
-func newDiary() *diary { return &diary{blow: -1} }
 
 // add writes an event. One that has cost endpoints is open from now on.
 func (d *diary) add(now time.Time, e Event) {
@@ -30,36 +39,44 @@ func (d *diary) add(now time.Time, e Event) {
 	e.N = len(d.events) + 1
 	e.Settled = e.Lost == 0
 	if e.Lost > 0 {
-		d.shut()
-		d.blow, d.struck = len(d.events), now
+		d.shut(&d.before)
+		d.before, d.last = d.last, blow{true, len(d.events), now}
 	}
 	d.events = append(d.events, e)
 }
 
-// moved books clients to the open blow.
+// moved books clients to the blow that has moved them.
 func (d *diary) moved(now time.Time, n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.blow >= 0 {
-		e := &d.events[d.blow]
+	b := d.last
+	if d.before.open && now.Sub(b.at) < reportTime {
+		b = d.before
+	}
+	if b.open {
+		e := &d.events[b.index]
 		e.Moved += n
-		e.Took = now.Sub(d.struck)
+		e.Took = now.Sub(b.at)
 	}
 }
 
-// settle closes a blow that is older than a time.
+// settle closes blows that are older than an age, or followed by another.
 func (d *diary) settle(now time.Time, age time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.blow >= 0 && now.Sub(d.struck) >= age {
-		d.shut()
+	since := now.Sub(d.last.at)
+	if since >= min(age, reportTime) {
+		d.shut(&d.before)
+	}
+	if since >= age {
+		d.shut(&d.last)
 	}
 }
 
-func (d *diary) shut() {
-	if d.blow >= 0 {
-		d.events[d.blow].Settled = true
-		d.blow = -1
+func (d *diary) shut(b *blow) {
+	if b.open {
+		d.events[b.index].Settled = true
+		b.open = false
 	}
 }
 

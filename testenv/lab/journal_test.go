@@ -76,8 +76,10 @@ func TestReport(t *testing.T) {
 			Gap: 570 * time.Millisecond, GapISP: "mts", GapEnd: day(17, 13), Slowest: 1900 * time.Millisecond,
 			Launched: 88, Discovered: 21, ByPrefix: 50, BornBlocked: 6, Lost: 42, ISP: "mts", Peak: 19236870, Tenants: 8,
 			Collateral: []lab.Collateral{
-				{Name: "game consoles", Time: 300 * time.Hour}, {Name: "cash desks", Time: 299 * time.Hour},
-				{Name: "team chat", Time: 280 * time.Hour}, {Name: "online school", Time: 30 * time.Hour},
+				{Name: "game consoles", Time: 300 * time.Hour},
+				{Name: "cash desks", Time: 299 * time.Hour},
+				{Name: "team chat", Time: 280 * time.Hour},
+				{Name: "online school", Time: 30 * time.Hour},
 			},
 		},
 		{

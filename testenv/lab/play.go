@@ -62,7 +62,7 @@ func (r *run) act(a Act, at time.Duration, cues []cue) []cue {
 		list = r.hunt(a.Hunt)
 		text = "blocker looks for endpoints, and finds none"
 		if len(list) > 0 {
-			text = "blocker finds and " + verb(a.Do) + " " + count(len(list), "endpoint") + " in use"
+			text = "blocker finds and " + verb(a.Do) + " " + count(len(list), "endpoint")
 		}
 	}
 	r.world.Unblock(a.Strike...)
@@ -124,25 +124,25 @@ func (v *vantage) order(list, strike []netip.Prefix, do blocker.Action) {
 // spared is how many endpoints a hunt leaves: what a blocker does not see.
 const spared = 3
 
-// hunt finds the endpoints through which most has come to the first ISP lately:
-// what a blocker that watches its border would look at first.
+// hunt finds the endpoints that the first ISP's people have connected to most
+// lately: what a blocker that watches its border would look at first.
 func (r *run) hunt(n int) []netip.Prefix {
 	first := r.vantages[0]
 	type prey struct {
-		addr  netip.Addr
-		bytes int64
+		addr        netip.Addr
+		connections int64
 	}
 	var found []prey
 	for _, p := range r.world.Ledger().Paths {
 		if p.ISP != first.plan.Name || first.covers(p.Server.Addr()) {
 			continue
 		}
-		if down := p.Down - r.seen[p.Server.Addr()]; down > 0 {
-			found = append(found, prey{p.Server.Addr(), down})
+		if n := p.Connections - r.seen[p.Server.Addr()]; n > 0 {
+			found = append(found, prey{p.Server.Addr(), n})
 		}
-		r.seen[p.Server.Addr()] = p.Down
+		r.seen[p.Server.Addr()] = p.Connections
 	}
-	slices.SortFunc(found, func(a, b prey) int { return cmp.Compare(b.bytes, a.bytes) })
+	slices.SortFunc(found, func(a, b prey) int { return cmp.Compare(b.connections, a.connections) })
 	var list []netip.Prefix
 	for _, f := range found[:max(0, min(n, len(found)-spared))] {
 		list = append(list, netip.PrefixFrom(f.addr, f.addr.BitLen()))

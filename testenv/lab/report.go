@@ -116,8 +116,8 @@ func (r Report) WriteTo(w io.Writer) (int64, error) {
 	}
 	row("streams", "%s, %s cut", thousands(r.Streams), thousands(r.Cut))
 	if r.Gap > 0 {
-		row("worst gap", "%s at %s, until %s; slowest answer %s",
-			seconds(r.Gap), r.GapISP, r.GapEnd.Format(dateFormat), seconds(r.Slowest))
+		row("slowest answer", "%s", seconds(r.Slowest))
+		row("worst gap", "%s at %s, until %s", seconds(r.Gap), r.GapISP, r.GapEnd.Format(dateFormat))
 	}
 	row("endpoints burnt", "%d of %d: %d by discovery, %d by prefix, %d born blocked",
 		r.Discovered+r.ByPrefix+r.BornBlocked, r.Launched, r.Discovered, r.ByPrefix, r.BornBlocked)

@@ -41,7 +41,8 @@ const grace = time.Second
 // the destination has come; what goes wrong after that counts as a stream cut.
 func (v *vantage) request(ctx context.Context, q question) {
 	asked := time.Now()
-	v.ask(ctx, asked, q, func(body io.Reader, conn net.Conn) error {
+	// How it ended is in the tally.
+	_ = v.ask(ctx, asked, q, func(body io.Reader, conn net.Conn) error {
 		v.tally.stream(true, false)
 		_ = conn.SetDeadline(time.Now().Add(bodyTime))
 		_, err := io.Copy(io.Discard, body)

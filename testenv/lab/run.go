@@ -31,7 +31,7 @@ type run struct {
 
 	began  time.Time
 	events *diary
-	seen   map[netip.Addr]int64 // bytes at the last hunt
+	seen   map[netip.Addr]int64 // connections at the last hunt
 	harm   harm
 	born   int // endpoints launched into listed prefixes
 	grown  int // endpoints launched in all
@@ -58,7 +58,7 @@ func newRun(l *Lab) *run {
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
-	r.events, r.seen = newDiary(), make(map[netip.Addr]int64)
+	r.events, r.seen = new(diary), make(map[netip.Addr]int64)
 	r.harm.settled(r.scenario.Clouds)
 	return r
 }

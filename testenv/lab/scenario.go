@@ -68,8 +68,8 @@ type Act struct {
 	// Do is what happens to flows towards the prefixes listed. The zero value
 	// drops them.
 	Do blocker.Action
-	// Hunt lists this many of the endpoints that carry most streams at the
-	// first ISP, each by its own address.
+	// Hunt lists this many of the endpoints that the first ISP's people connect
+	// to most, each by its own address. A few are always spared.
 	Hunt int
 	// Push launches fresh endpoints and tells every relay of them, as the
 	// service did by push notifications.
