@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +26,6 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 	"github.com/paperplane-relay/paperplane/relay"
 	"github.com/paperplane-relay/paperplane/testenv"
-	"github.com/paperplane-relay/paperplane/testenv/memnet"
 )
 
 // The arena of the failure table: 16 endpoints in four prefixes of two
@@ -56,6 +58,16 @@ func suites() []suite {
 	}
 }
 
+// seed is that of every draw in the arena, 1 unless the environment says
+// otherwise: PAPERPLANE_SEED=7 go test ./relay.
+func seed() uint64 {
+	n, err := strconv.ParseUint(cmp.Or(os.Getenv("PAPERPLANE_SEED"), "1"), 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
 // clientHello is the first flight of a real TLS client.
 func clientHello(name string) []byte {
 	near, far := net.Pipe()
@@ -80,7 +92,6 @@ type arena struct {
 	endpoints []*testenv.Host
 	pool      *pool.Pool
 	server    *relay.Server
-	local     *memnet.Host
 	began     time.Time
 
 	mu       sync.Mutex
@@ -134,7 +145,7 @@ func inArena(t *testing.T, o options, play func(a *arena)) {
 
 func (a *arena) build(o options) (stop func()) {
 	t := a.t
-	a.world = testenv.New(testenv.Config{Seed: 1})
+	a.world = testenv.New(testenv.Config{Seed: seed()})
 	prefix := func(s ...string) (p []netip.Prefix) {
 		for _, s := range s {
 			p = append(p, netip.MustParsePrefix(s))
@@ -170,7 +181,7 @@ func (a *arena) build(o options) (stop func()) {
 	var err error
 	a.pool, err = pool.New(pool.Config{
 		Active: o.active,
-		Seed:   1,
+		Seed:   seed(),
 		Prober: &probe.Prober{Upstream: &upstream.Dialer{Dial: a.dialAs("probe")}},
 	})
 	if err != nil {
@@ -182,17 +193,12 @@ func (a *arena) build(o options) (stop func()) {
 		}
 	}
 	a.server, err = relay.New(relay.Config{
-		Pool: a.pool, Upstream: &upstream.Dialer{Dial: a.dialAs("relay")}, Patience: patience, Replay: o.suite.replay, Seed: 1,
+		Pool: a.pool, Upstream: &upstream.Dialer{Dial: a.dialAs("relay")}, Patience: patience, Replay: o.suite.replay, Seed: seed(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	home := memnet.New(nil)
-	a.local, err = home.Host(netip.MustParseAddr("127.0.0.1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := a.local.Listen(1080)
+	l, err := a.isp.Listen("tcp", "127.0.0.1:1080")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,9 +241,6 @@ func (a *arena) build(o options) (stop func()) {
 		}
 		cancel()
 		wg.Wait()
-		if err := home.Close(); err != nil {
-			t.Errorf("closing the local network: %v", err)
-		}
 		if err := a.world.Close(); err != nil {
 			t.Errorf("closing the world: %v", err)
 		}
@@ -293,7 +296,7 @@ func answerAny(c net.Conn) {
 
 // open asks the relay for a destination, as a client of the given name.
 func (a *arena) open(ctx context.Context, client, destination string) (net.Conn, error) {
-	c, err := a.local.Dial(ctx, netip.MustParseAddrPort("127.0.0.1:1080"))
+	c, err := a.isp.DialContext(ctx, "tcp", "127.0.0.1:1080")
 	if err != nil {
 		return nil, err
 	}
