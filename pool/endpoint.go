@@ -80,13 +80,11 @@ func (e *Endpoint) HedgeDelay(p policy.Phase) time.Duration {
 // Report takes what was seen of the endpoint. An answer costs a few atomic
 // stores; trouble takes the pool's lock.
 func (e *Endpoint) Report(ev policy.Evidence) {
-	switch ev.Outcome {
-	case policy.None, policy.Local:
+	if ev.Outcome == policy.None || ev.Outcome == policy.Local {
 		return
-	case policy.Answered:
-		if !e.note(ev) {
-			return
-		}
+	}
+	if ev.Outcome == policy.Answered && !e.note(ev) {
+		return
 	}
 	e.pool.report(e, ev)
 }
@@ -102,7 +100,8 @@ func (e *Endpoint) note(ev policy.Evidence) bool {
 		e.greeting.add(ev.Took)
 		raise(&e.seen, int64(ev.At.Sub(e.pool.born)))
 		raise(&e.answered, int64(ev.Asked.Sub(e.pool.born)))
-	case policy.Transfer:
+	case policy.Request: // a grant counts where refusals do
+	default:
 		return false
 	}
 	return e.listens.Load() || e.pool.listens.Load()

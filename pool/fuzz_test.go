@@ -18,7 +18,7 @@ func FuzzPool(f *testing.F) {
 	f.Add(uint64(1), []byte{0, 1, 0, 1, 0, 2, 1, 1, 2, 2, 9, 3, 200})
 	f.Add(uint64(2), []byte{0, 7, 0, 8, 0, 9, 4, 7, 1, 3, 250, 4, 7, 0, 3, 250, 1, 7})
 	r := rand.New(rand.NewPCG(3, 4))
-	for seed := range uint64(40) {
+	for seed := range uint64(15) {
 		script := make([]byte, 1+r.IntN(150))
 		for i := range script {
 			script[i] = byte(r.Uint32())

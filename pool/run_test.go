@@ -252,7 +252,7 @@ func TestAnswerAtBirth(t *testing.T) {
 func TestIdlePoolRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := new(fake)
-		running(t, pool.Config{Prober: f}, 1000)
+		running(t, pool.Config{Prober: f}, 200)
 		at := time.Now()
 		pass(time.Hour)
 		if n := len(f.since(at)); n > 8*80 {

@@ -18,7 +18,7 @@ func FuzzGroup(f *testing.F) {
 	f.Add(uint64(3), []byte{2, 16, 6, 0, 3, 6, 1, 3, 6, 2, 3, 7, 250, 6, 0, 0, 7, 250, 4, 1, 5, 9})
 	f.Add(uint64(4), []byte{3, 8, 2, 0, 11, 7, 90, 2, 0, 11, 7, 90, 3, 0, 8, 0, 3, 0, 7, 100, 1, 0})
 	r := rand.New(rand.NewPCG(1, 2))
-	for seed := range uint64(100) {
+	for seed := range uint64(30) {
 		script := make([]byte, 1+r.IntN(300))
 		for i := range script {
 			script[i] = byte(r.Uint32())

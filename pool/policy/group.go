@@ -52,9 +52,12 @@ type Record struct {
 	examine   time.Time
 	depth     Depth
 	examining bool
-	routine   bool // what is planned is a routine look, which traffic can replace
-	idle      bool // it was planned for an endpoint that nobody used
-	retest    time.Duration
+	// superseded is when an examination was begun beside a running one, whose
+	// failure then means nothing any more.
+	superseded time.Time
+	routine    bool // what is planned is a routine look, which traffic can replace
+	idle       bool // it was planned for an endpoint that nobody used
+	retest     time.Duration
 }
 
 // inSlot says whether the record takes part in serving clients.

@@ -17,7 +17,10 @@ type Control struct {
 // reset, a rejection or wrong bytes are themselves an answer.
 func (g *Group) Examined(i int, x Examination, controls []Control) {
 	r := &g.records[i]
-	r.examining = false
+	superseded := x.Asked.Before(r.superseded)
+	if !superseded {
+		r.examining = false
+	}
 	r.Exposed = true
 	witnessed := false
 	for _, c := range controls {
@@ -29,7 +32,7 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 			g.Observe(c.Endpoint, Evidence{Phase: c.Examination.Phase, Outcome: Silent, Asked: c.Examination.Asked, At: c.Examination.At})
 		}
 	}
-	if r.State == Retired {
+	if r.State == Retired || superseded && x.Greeting != Answered {
 		return
 	}
 	switch x.Greeting {
@@ -146,6 +149,7 @@ func (g *Group) passed(i int, x Examination) {
 			r.Verdict, r.Why = Alive, why
 			g.actions = append(g.actions, Action{Kind: Transition, Endpoint: i, From: Active, To: Active, Verdict: Alive, Why: why})
 		}
+	default: // nothing was in question
 	}
 }
 
@@ -184,7 +188,7 @@ func (g *Group) carriedBadly(i int, x Examination) {
 		r.stalledAt = x.Bytes
 		if x.Carried == Stalled {
 			r.confirm = Stalled
-			g.examineAt(i, x.At, Greet)
+			g.confirmStall(i, x.At)
 		} else {
 			g.examineAt(i, x.At, Carry)
 		}
@@ -192,11 +196,20 @@ func (g *Group) carriedBadly(i int, x Examination) {
 		r.transfer = true
 		if x.Carried == Stalled || x.Carried == Silent {
 			r.confirm, r.stalledAt = x.Carried, x.Bytes
-			g.examineAt(i, x.At, Greet)
+			g.confirmStall(i, x.At)
 			return
 		}
 		g.condemn(i, x.At, v, x.Carried, why)
+	default: // the dead are judged in retested, the others are not in use
 	}
+}
+
+// confirmStall has i greeted once more, and no more than that: evidence that has
+// come in meanwhile may have asked for a deeper look, which would take longer
+// and tell nothing new.
+func (g *Group) confirmStall(i int, now time.Time) {
+	r := &g.records[i]
+	r.examine, r.depth, r.routine = now, Greet, false
 }
 
 func (g *Group) condemnTransfer(i int, cause Outcome, now time.Time) {
@@ -243,85 +256,6 @@ func (g *Group) failed(i int, x Examination) {
 		g.condemn(i, x.At, v, x.Greeting, why)
 	case Dead:
 		g.postpone(i, x.At)
+	default: // retired
 	}
-}
-
-// unwitnessed takes silence of which nobody can say whose fault it is.
-func (g *Group) unwitnessed(i int, x Examination) {
-	r := &g.records[i]
-	switch r.State {
-	case Active:
-		_, why := Conclude(x)
-		g.move(i, Doubted, x.At, Unknown, Silent, why)
-		r.doubt, r.failures = x.Asked, r.failures+1
-		g.examineAt(i, x.At, Greet)
-		g.sweep(x.At)
-	case Suspect:
-		if r.doubt.IsZero() {
-			r.doubt = x.Asked
-		}
-		again := x.At.Add(time.Second)
-		if g.sweep(x.At) {
-			again = later(x.At, x.Asked.Add(time.Second)) // there may be witnesses now
-		}
-		g.examineAt(i, again, Greet)
-	case Reserve:
-		r.doubt = x.Asked // a canary; the next one shall be another
-	case Dead:
-		g.examineAt(i, x.At.Add(g.limits.RetestMin), Carry)
-	case Probation:
-		g.examineAt(i, x.At.Add(time.Second), Carry)
-	}
-}
-
-// sweep has every active endpoint that is not in doubt examined now, and says
-// whether there is any: it can bear witness.
-func (g *Group) sweep(now time.Time) bool {
-	any := false
-	for _, i := range g.slots {
-		if i >= 0 && g.records[i].State == Active && !g.records[i].doubtful() {
-			any = true
-			if !g.records[i].examining {
-				g.examineAt(i, now, Greet)
-			}
-		}
-	}
-	return any
-}
-
-// condemn moves an endpoint to the dead and plans its first retest. A relapse in
-// probation goes on with the pauses from where they were.
-func (g *Group) condemn(i int, now time.Time, v Verdict, cause Outcome, why string) {
-	if g.records[i].State != Probation {
-		g.records[i].retest = 0
-	}
-	g.move(i, Condemned, now, v, cause, why)
-	g.postpone(i, now)
-}
-
-// postpone plans the next retest of a dead endpoint, twice as far away as the
-// last one.
-func (g *Group) postpone(i int, now time.Time) {
-	r := &g.records[i]
-	r.retest = min(max(2*r.retest, g.limits.RetestMin), g.limits.RetestMax)
-	r.examine = time.Time{}
-	g.examineAt(i, now.Add(g.shorten(r.retest)), Carry)
-}
-
-// retested takes the answered retest of a dead endpoint.
-func (g *Group) retested(i int, x Examination) {
-	r := &g.records[i]
-	v, why := Conclude(x)
-	unseen := x.Carried == None && r.transfer
-	if v != Alive || unseen && x.At.Sub(r.Since) < g.limits.RetestMax {
-		g.postpone(i, x.At)
-		return
-	}
-	g.move(i, Returned, x.At, Alive, None, why)
-	r.examine = time.Time{}
-	pause := g.limits.Probation
-	if g.freeSlot() >= 0 {
-		pause = 0
-	}
-	g.examineAt(i, x.At.Add(pause), Carry)
 }

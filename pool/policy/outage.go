@@ -137,9 +137,18 @@ func (g *Group) heard(i int, now time.Time) {
 	g.endOutage(i, now)
 	for j := range g.records {
 		if g.records[j].doubtful() && g.records[j].State != Reserve {
-			g.examineAt(j, now, Greet)
+			g.examineAfresh(j, now)
 		}
 	}
+}
+
+// examineAfresh has j examined now, even if an examination runs: one that began
+// while nobody answered can only tell that nobody answered.
+func (g *Group) examineAfresh(j int, now time.Time) {
+	if r := &g.records[j]; r.examining {
+		r.examining, r.superseded = false, now
+	}
+	g.examineAt(j, now, Greet)
 }
 
 // endOutage goes back to normal; i is who answered, -1 for nobody.

@@ -1,0 +1,145 @@
+package policy_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/pool/policy"
+)
+
+// A wave takes one endpoint after the other, until one is left. It serves on.
+func TestWave(t *testing.T) {
+	d := newDriver(t, 8, policy.Limits{}, 1)
+	d.traffic(500 * time.Millisecond)
+	d.run(10 * time.Second)
+	for lost := range 7 {
+		d.set(silent, lost)
+		at := d.since()
+		d.run(5 * time.Second)
+		dead := d.reached(lost, policy.Dead, at)
+		d.within(fmt.Sprintf("loss %d", lost), dead.at-at, 0, 2*time.Second)
+	}
+	if got := d.in(policy.Active); !slices.Equal(got, []int{7}) {
+		t.Errorf("want 7 active, got %v", got)
+	}
+	if n := len(d.entries(policy.OutageBegan, 0)); n > 0 {
+		t.Errorf("%d outages", n)
+	}
+	// All come back.
+	d.set(alive, 0, 1, 2, 3, 4, 5, 6)
+	d.run(10 * time.Minute)
+	if n := len(d.in(policy.Active)); n != 8 {
+		t.Errorf("want 8 active again, got %d", n)
+	}
+}
+
+func TestRetestBackoff(t *testing.T) {
+	for _, b := range []answer{silent, resets, frozen, refuses, mute} {
+		t.Run(b.greeting.String()+" "+b.carried.String(), func(t *testing.T) {
+			d := newDriver(t, 4, policy.Limits{}, 7)
+			d.run(time.Second)
+			d.set(b, 0)
+			d.see(0, policy.Transfer, policy.Stalled)
+			d.run(2 * time.Hour)
+			dead := d.reached(0, policy.Dead, 0)
+			last, want := dead.at, 5*time.Second
+			jitter := make(map[time.Duration]bool)
+			retests := 0
+			for _, e := range d.entries(policy.Examine, dead.at) {
+				if e.Endpoint != 0 {
+					continue
+				}
+				pause := e.at - last
+				if retests > 0 {
+					pause -= b.took
+				}
+				d.within(fmt.Sprintf("pause before retest %d", retests), pause, want*8/10-time.Millisecond, want)
+				jitter[pause*1000/want] = true
+				last, want = e.at, min(2*want, 10*time.Minute)
+				retests++
+			}
+			if retests < 12 || len(jitter) < retests/2 {
+				t.Errorf("%d retests with %d different pauses", retests, len(jitter))
+			}
+			if len(d.entries(policy.Transition, dead.at+1)) > 0 {
+				t.Errorf("the dead must lie still:\n%s", d.story(dead.at))
+			}
+		})
+	}
+}
+
+// While nothing is active, waiting longer only locks the clients out.
+func TestRetestsAreFrequentWhileNobodyIsActive(t *testing.T) {
+	d := newDriver(t, 2, policy.Limits{}, 1)
+	d.run(time.Second)
+	d.set(resets, 0, 1)
+	d.see(0, policy.Connect, policy.Reset)
+	d.run(10 * time.Minute) // 1 serves until its routine look
+	at := d.since()
+	d.run(10 * time.Minute)
+	last := []time.Duration{at, at}
+	for _, e := range d.entries(policy.Examine, at) {
+		d.within("pause", e.at-last[e.Endpoint], 0, 5*time.Second+roundTrip)
+		last[e.Endpoint] = e.at
+	}
+	back := d.since()
+	d.set(alive, 0, 1)
+	d.run(6 * time.Second)
+	d.within("return", d.reached(0, policy.Active, back).at-back, 0, 6*time.Second)
+}
+
+// With all slots taken, a dead endpoint that answers waits in probation, then
+// goes to the reserve. A relapse in probation goes on with longer pauses.
+func TestProbation(t *testing.T) {
+	d := newDriver(t, 9, policy.Limits{}, 1)
+	d.run(time.Second)
+	lost := d.group.Slots()[0]
+	d.set(resets, lost)
+	d.see(lost, policy.Connect, policy.Reset)
+	d.run(time.Second)
+	d.set(alive, lost)
+	d.run(time.Minute)
+	up := d.reached(lost, policy.Probation, 0)
+	back := d.reached(lost, policy.Reserve, up.at)
+	d.within("probation", back.at-up.at, 5*time.Second, 6*time.Second)
+
+	d = newDriver(t, 9, policy.Limits{}, 1)
+	d.run(time.Second)
+	lost = d.group.Slots()[0]
+	d.set(resets, lost)
+	d.see(lost, policy.Connect, policy.Reset)
+	d.run(30 * time.Second) // pauses of 5, 10 s
+	d.set(alive, lost)
+	for d.group.Record(lost).State != policy.Probation {
+		d.run(100 * time.Millisecond)
+	}
+	d.set(resets, lost)
+	at := d.since()
+	d.run(time.Minute)
+	relapse := d.reached(lost, policy.Dead, at)
+	for _, e := range d.entries(policy.Examine, relapse.at+1) {
+		if e.Endpoint == lost {
+			d.within("pause after a relapse", e.at-relapse.at, 30*time.Second, 40*time.Second)
+			break
+		}
+	}
+}
+
+// The dead endpoint that a client tried in need, and that answered it, is back
+// at once.
+func TestClientsBringBackTheDead(t *testing.T) {
+	d := newDriver(t, 2, policy.Limits{}, 1)
+	d.run(time.Second)
+	d.set(resets, 0)
+	d.see(0, policy.Connect, policy.Reset)
+	d.run(time.Second)
+	d.set(alive, 0)
+	d.run(time.Second)
+	at := d.since()
+	d.group.Answered(0, d.now, d.now)
+	d.advance()
+	d.run(time.Second)
+	d.within("return", d.reached(0, policy.Active, at).at-at, 0, 200*time.Millisecond)
+}

@@ -1,0 +1,47 @@
+package policy
+
+import "time"
+
+// unwitnessed takes silence of which nobody can say whose fault it is.
+func (g *Group) unwitnessed(i int, x Examination) {
+	r := &g.records[i]
+	switch r.State {
+	case Active:
+		_, why := Conclude(x)
+		g.move(i, Doubted, x.At, Unknown, Silent, why)
+		r.doubt, r.failures = x.Asked, r.failures+1
+		g.examineAt(i, x.At, Greet)
+		g.sweep(x.At)
+	case Suspect:
+		if r.doubt.IsZero() {
+			r.doubt = x.Asked
+		}
+		again := x.At.Add(time.Second)
+		if g.sweep(x.At) {
+			again = later(x.At, x.Asked.Add(time.Second)) // there may be witnesses now
+		}
+		g.examineAt(i, again, Greet)
+	case Reserve:
+		r.doubt = x.Asked // a canary; the next one shall be another
+	case Dead:
+		g.examineAt(i, x.At.Add(g.limits.RetestMin), Carry)
+	case Probation:
+		g.examineAt(i, x.At.Add(time.Second), Carry)
+	default: // retired
+	}
+}
+
+// sweep has every active endpoint that is not in doubt examined now, and says
+// whether there is any: it can bear witness.
+func (g *Group) sweep(now time.Time) bool {
+	found := false
+	for _, i := range g.slots {
+		if i >= 0 && g.records[i].State == Active && !g.records[i].doubtful() {
+			found = true
+			if !g.records[i].examining {
+				g.examineAt(i, now, Greet)
+			}
+		}
+	}
+	return found
+}
