@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // console is a [slog.Handler] for people at a terminal: the time of day, the
@@ -88,6 +89,15 @@ func (c *console) attr(line *bytes.Buffer, prefix string, a slog.Attr) {
 		return
 	}
 	text := v.String()
+	if v.Kind() == slog.KindDuration {
+		// Three digits are what people read.
+		d := v.Duration()
+		unit := time.Nanosecond
+		for d/unit >= 1000 {
+			unit *= 10
+		}
+		text = d.Round(unit).String()
+	}
 	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || r == 0x7f }) {
 		text = strconv.Quote(text)
 	}

@@ -35,7 +35,7 @@ func logEvent(ctx context.Context, e pool.Event, log *slog.Logger) {
 	case pool.Changed:
 		message = changes[e.To]
 		if e.From == e.To {
-			message = "endpoint judged anew"
+			message = "endpoint examined"
 		}
 		text("was", e.From.String())
 		if e.Verdict != policy.Unknown {

@@ -46,17 +46,21 @@ var errCut = errors.New("streams that were still open have been cut")
 // end by themselves. It returns errCut if some did not, and the server's own
 // error if it failed before. It always closes l, and returns after s has ended.
 func serve(ctx context.Context, s server, l net.Listener, drain time.Duration) error {
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(l) }()
+	var failed error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		failed = s.Serve(l)
+	}()
 	select {
-	case err := <-ended:
-		return errors.Join(err, s.Close())
+	case <-ended:
+		return errors.Join(failed, s.Close())
 	case <-ctx.Done():
 	}
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	err := s.Shutdown(bound)
-	_ = <-ended // it says that the server was closed
+	<-ended
 	if err != nil {
 		return errCut
 	}
