@@ -5,12 +5,14 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool"
 	"github.com/paperplane-relay/paperplane/pool/policy"
 	"github.com/paperplane-relay/paperplane/testenv"
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/memnet"
 )
 
 // table runs play for every suite with 8 active endpoints and 8 in reserve, and
@@ -463,4 +465,34 @@ func TestEveryEndpointDead(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestCloseWhileBlocked closes a relay whose clients have left while the path of
+// their streams is blocked: nothing may wait for the endpoint's last word.
+func TestCloseWhileBlocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &arena{t: t, suite: suites()[0], began: time.Now()}
+		stop := a.build(options{suite: suites()[0], active: 8})
+		time.Sleep(warm)
+		for n := range 8 {
+			c, err := a.open(t.Context(), "leaver", "site.lab:7")
+			if err != nil {
+				t.Fatal(n, err)
+			}
+			defer c.Close()
+			if err := c.(*memnet.Conn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.isp.Cut()
+		time.Sleep(time.Second)
+		began := time.Now()
+		if err := a.server.Close(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("Close took %v", took)
+		}
+		stop()
+	})
 }

@@ -103,6 +103,9 @@ func (t *stream) use(g grant) {
 	if ended {
 		_ = upstream.Abort(g.conn)
 	}
+	if t.server.ctx.Err() != nil {
+		t.end(ErrServerClosed) // the watch may have ended the streams before
+	}
 }
 
 // carry goes on where the handshake ends.

@@ -81,7 +81,8 @@ func (w *watch) remove(t *stream, ep *pool.Endpoint) {
 	w.count--
 }
 
-// follow cuts on verdicts until the server ends. Events only say when to look:
+// follow cuts on verdicts until the server ends, and then all that is left.
+// Events only say when to look:
 // what counts is the endpoints' state, so that a missed event does no harm.
 func (w *watch) follow() {
 	events := w.server.config.Pool.Watch()
@@ -91,7 +92,13 @@ func (w *watch) follow() {
 			t.cut()
 		}
 		ev, err := events.Next(w.server.ctx)
+		if w.server.ctx.Err() != nil {
+			w.endAll()
+			return
+		}
 		if err != nil {
+			<-w.server.ctx.Done() // the pool has ended before the server
+			w.endAll()
 			return
 		}
 		if ev.Endpoint != nil && ev.To == policy.Dead && ev.From != policy.Dead {
@@ -99,6 +106,22 @@ func (w *watch) follow() {
 				t.cut()
 			}
 		}
+	}
+}
+
+// endAll ends every stream, those included whose client has left already and
+// that wait for an endpoint which may never speak again.
+func (w *watch) endAll() {
+	w.mu.Lock()
+	var all []*stream
+	for _, streams := range w.streams {
+		for t := range streams {
+			all = append(all, t)
+		}
+	}
+	w.mu.Unlock()
+	for _, t := range all {
+		t.end(ErrServerClosed)
 	}
 }
 
