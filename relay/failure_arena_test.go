@@ -128,6 +128,8 @@ type options struct {
 	suite  suite
 	active int
 	path   string // of GET requests
+	// selector spreads the clients; nil means sticky.
+	selector policy.Selector
 	// adjust may add destinations or change the world before the relay starts.
 	adjust func(*arena)
 }
@@ -180,7 +182,7 @@ func (a *arena) build(o options) (stop func()) {
 
 	var err error
 	a.pool, err = pool.New(pool.Config{
-		Active: o.active,
+		Active: o.active, Selector: o.selector,
 		Seed:   seed(),
 		Prober: &probe.Prober{Upstream: &upstream.Dialer{Dial: a.dialAs("probe")}},
 	})

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -179,37 +180,48 @@ func TestOneProcessHangs(t *testing.T) {
 // the freeze are lost; but no request is sent there 1.5 s after it began.
 func TestOneEndpointFrozen(t *testing.T) {
 	for _, active := range []int{8, 16} {
-		s := suites()[0]
-		inArena(t, options{suite: s, active: active, path: "/64k"}, func(a *arena) {
-			h, now := a.victim(), time.Now()
-			a.isp.Add(against(blocker.Freeze(16<<10), h))
-			time.Sleep(time.Minute)
-			all, whole := 0, 0
-			for _, r := range a.since(now) {
-				if r.start.Sub(now) > time.Minute-patience {
-					continue // still under way
-				}
-				all++
-				if r.whole {
-					whole++
-				}
-				if r.via == h.Addr() && r.start.Sub(now) > 1500*time.Millisecond {
-					t.Errorf("a request was sent to the frozen endpoint %v after the freeze", r.start.Sub(now))
-				}
-			}
-			if share := float64(whole) / float64(all); share < .993 {
-				t.Errorf("%d of %d objects came whole (%.2f %%), want 99.3 %%", whole, all, 100*share)
-			}
-			a.noneFails()
-			a.neverDirect()
-			a.cutsOnly(a.firstDrops(h))
-			a.deadAre(h)
-			if v := a.pool.InState(policy.Dead); len(v) == 1 && v[0].Verdict != policy.Frozen {
-				t.Errorf("verdict %s (%s), want frozen", v[0].Verdict, v[0].Why)
-			}
-			a.log()
-		})
+		for _, by := range []string{"sticky", "round-robin"} {
+			t.Run(fmt.Sprintf("%s/%d", by, active), func(t *testing.T) { frozen(t, active, by) })
+		}
 	}
+}
+
+func frozen(t *testing.T, active int, by string) {
+	selector, err := policy.SelectorByName(by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inArena(t, options{suite: suites()[0], active: active, path: "/64k", selector: selector}, func(a *arena) {
+		h, now := a.victim(), time.Now()
+		a.isp.Add(against(blocker.Freeze(16<<10), h))
+		time.Sleep(time.Minute)
+		all, whole := 0, 0
+		for _, r := range a.since(now) {
+			if r.start.Sub(now) > time.Minute-patience {
+				continue // still under way
+			}
+			all++
+			if r.whole {
+				whole++
+			}
+			if r.via == h.Addr() && r.start.Sub(now) > 1500*time.Millisecond {
+				t.Errorf("a request was sent to the frozen endpoint %v after the freeze", r.start.Sub(now))
+			}
+		}
+		share := float64(whole) / float64(all)
+		t.Logf("%d of %d objects came whole (%.2f %%)", whole, all, 100*share)
+		if share < .993 {
+			t.Errorf("%d of %d objects came whole (%.2f %%), want 99.3 %%", whole, all, 100*share)
+		}
+		a.noneFails()
+		a.neverDirect()
+		a.cutsOnly(a.firstDrops(h))
+		a.deadAre(h)
+		if v := a.pool.InState(policy.Dead); len(v) == 1 && v[0].Verdict != policy.Frozen {
+			t.Errorf("verdict %s (%s), want frozen", v[0].Verdict, v[0].Why)
+		}
+		a.log()
+	})
 }
 
 func TestWaveUntilOneIsLeft(t *testing.T) {
