@@ -1,10 +1,12 @@
 package relay_test
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -506,5 +508,47 @@ func TestCloseWhileBlocked(t *testing.T) {
 			t.Errorf("Close took %v", took)
 		}
 		stop()
+	})
+}
+
+// carries is how many streams are open through the endpoint.
+func (a *arena) carries(h *testenv.Host) int64 {
+	return a.pool.Endpoint(h.Spec().Name()).Streams().Load()
+}
+
+// TestFlightOutlivesTwoVerdicts loses the endpoint under a request, and then the
+// one to which it has moved: neither loss is the destination's doing.
+func TestFlightOutlivesTwoVerdicts(t *testing.T) {
+	inArena(t, options{suite: suites()[0], active: 8, adjust: func(a *arena) {
+		slow := a.world.Destination("slow.lab", testenv.DestinationConfig{})
+		serve(a.t, slow, 80, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4096))
+			time.Sleep(3 * time.Second)
+			_, _ = c.Write([]byte("via nobody\n"))
+		})
+	}}, func(a *arena) {
+		var asked sync.WaitGroup
+		for n := range 16 {
+			asked.Go(func() {
+				if r := a.ask(fmt.Sprintf("patient-%d", n), "slow.lab:80", ""); r.err != nil {
+					t.Errorf("request %d: %v", n, r.err)
+				}
+			})
+		}
+		time.Sleep(500 * time.Millisecond)
+		a.isp.Add(against(blocker.Drop(), a.active()...))
+		time.Sleep(3500 * time.Millisecond)
+		// All but the one that carries least: it must be what is left.
+		busy := a.active()
+		slices.SortStableFunc(busy, func(x, y *testenv.Host) int {
+			return cmp.Compare(a.carries(x), a.carries(y))
+		})
+		a.isp.Add(against(blocker.Drop(), busy[1:]...))
+		asked.Wait()
+		if n := a.server.Stats().Moved; n < 24 {
+			t.Errorf("flights have moved %d times: not twice", n)
+		}
+		a.noneFails()
+		a.log()
 	})
 }

@@ -11,9 +11,13 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/policy"
 )
 
-// mostRecorded is how much of a first flight is kept. A longer one stays where
-// it is.
-const mostRecorded = 64 << 10
+const (
+	// mostRecorded is how much of a first flight is kept. A longer one stays
+	// where it is.
+	mostRecorded = 64 << 10
+	// mostMoves bounds how often one flight moves in a storm of verdicts.
+	mostMoves = 8
+)
 
 // flight is what a client has sent before the destination's first byte was
 // handed to it. It is guarded by its stream's mutex, but for the bytes behind
@@ -30,7 +34,8 @@ type flight struct {
 
 	lost   policy.Outcome // why the connection was taken away; None: it was not
 	judged bool           // it was taken away by a verdict
-	moved  *departure     // not nil after the one move
+	moved  *departure     // not nil after a move
+	moves  int
 }
 
 // departure is what made a flight move.
@@ -41,6 +46,11 @@ type departure struct {
 	judged   bool // by the pool, which needs no evidence then
 }
 
+// condemned reports whether the endpoint that was left is to blame for it.
+func (d *departure) condemned() bool {
+	return d.judged || d.endpoint.State() == policy.Dead
+}
+
 func (f *flight) add(b []byte) { f.record = append(f.record, b...) }
 
 // pending reports whether inbound has something to write.
@@ -48,9 +58,15 @@ func (f *flight) pending() bool {
 	return f.written < len(f.record) || f.fin && !f.finSent
 }
 
-// movable reports whether the flight may be sent again elsewhere.
-func (f *flight) movable(r Replay) bool {
-	return f.moved == nil && !f.overlong && r.movable(f.record)
+// movable reports whether the flight may be sent again elsewhere. That is so
+// once, because the same end at two endpoints is the destination's. But an
+// endpoint on which the pool has given its verdict, be it the one that is lost
+// now or the one that was left before, says nothing about the destination.
+func (f *flight) movable(r Replay, judged bool) bool {
+	if f.overlong || f.moves >= mostMoves || !r.movable(f.record) {
+		return false
+	}
+	return f.moved == nil || judged || f.moved.condemned()
 }
 
 // rewind makes inbound send everything once more.

@@ -110,13 +110,14 @@ func (t *stream) move(err error) bool {
 		away.outcome = upstream.Classify(err)
 	}
 	empty := len(f.record) == 0 && f.fin // both sides have had nothing to say
-	if !f.movable(t.server.config.Replay) || empty && errors.Is(err, io.EOF) {
+	if !f.movable(t.server.config.Replay, f.judged) || empty && errors.Is(err, io.EOF) {
 		t.mu.Unlock()
 		t.over(err)
 		return false
 	}
 	old := t.conn
-	f.moved, f.lost, t.conn = away, policy.None, nil
+	f.moved, f.lost, f.judged, t.conn = away, policy.None, false, nil
+	f.moves++
 	f.rewind()
 	t.number++
 	t.stir()
