@@ -114,7 +114,7 @@ func TestUnits(t *testing.T) {
 		}
 	}
 	for d, want := range map[time.Duration]string{
-		0: "", 40 * time.Microsecond: "0.0 ms", 3 * time.Millisecond: "3.0 ms", 41200 * time.Microsecond: "41 ms", 1500 * time.Millisecond: "1.5 s",
+		0: "", 40 * time.Microsecond: "<0.1 ms", 3 * time.Millisecond: "3.0 ms", 41200 * time.Microsecond: "41 ms", 1500 * time.Millisecond: "1.5 s",
 	} {
 		if got := roundTrip(d); got != want {
 			t.Errorf("roundTrip(%v) = %q, want %q", d, got, want)

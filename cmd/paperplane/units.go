@@ -35,6 +35,8 @@ func roundTrip(d time.Duration) string {
 	switch {
 	case d <= 0:
 		return ""
+	case ms < 0.05:
+		return "<0.1 ms"
 	case ms < 999.5:
 		return decimal(ms) + " ms"
 	}
