@@ -161,9 +161,8 @@ func (r *run) finish(ctx context.Context) {
 	r.show()
 }
 
-// close ends whatever still runs. The world goes before the relays: it ends
-// the streams of theirs that hang on a blocked path, which would last as long as
-// a kernel's patience otherwise.
+// close ends whatever still runs: the load, the relays, and the world under
+// them.
 func (r *run) close() error {
 	r.endShow()
 	r.endLoad()
@@ -173,12 +172,11 @@ func (r *run) close() error {
 	if r.site != nil {
 		r.site.close()
 	}
-	err := r.world.Close()
 	for _, v := range r.vantages {
 		v.close()
 	}
 	r.parts.Wait()
-	return err
+	return r.world.Close()
 }
 
 // date is what the scenario's clock shows now.
