@@ -23,7 +23,7 @@ func (p *Pool) Run(ctx context.Context) error {
 	var examinations sync.WaitGroup
 	defer p.endWatches()
 	defer examinations.Wait()
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(1)
 	defer timer.Stop()
 	var movedAt time.Time
 	for {
@@ -140,7 +140,7 @@ func (p *Pool) examine(ctx context.Context, a policy.Action) {
 		})
 	}
 	x := p.probe(probes, e, a.Depth)
-	if x.Greeting != policy.Silent {
+	if !x.Greeting.NeedsWitness() {
 		cancel()
 	}
 	wg.Wait()

@@ -72,7 +72,9 @@ func (r *race) dial() (grant, error) {
 		if err != nil {
 			return grant{}, err
 		}
-		timer.Reset(time.Until(wake))
+		// Never a timer that is already due: Go 1.26's race detector crashes
+		// when two goroutines of one synctest bubble select on such timers.
+		timer.Reset(max(time.Until(wake), 1))
 		var answered <-chan struct{}
 		if r.waiting != nil {
 			answered = r.waiting.done

@@ -33,6 +33,7 @@ var (
 	bare    = answer{policy.Answered, policy.None, 2 * roundTrip} // no probe target is known to work
 	silent  = answer{policy.Silent, policy.None, silence}
 	resets  = answer{policy.Reset, policy.None, roundTrip}
+	rejects = answer{policy.Rejected, policy.None, roundTrip}
 	garbage = answer{policy.Garbage, policy.None, roundTrip}
 	denied  = answer{policy.Denied, policy.None, roundTrip}
 	frozen  = answer{policy.Answered, policy.Stalled, 2 * time.Second}
@@ -230,7 +231,7 @@ func (d *driver) examine(a policy.Action) {
 			d.Fatalf("%s: control %d is %s", d.since(), c, s)
 		}
 		control := policy.Control{Endpoint: c, Examination: d.answer(c, policy.Greet)}
-		if x.Greeting == policy.Silent {
+		if x.Greeting.NeedsWitness() {
 			end = later(end, control.Examination.At)
 		} else {
 			control.Examination.Greeting = policy.None // cancelled

@@ -75,6 +75,12 @@ func (o Outcome) String() string {
 	return "outcome?"
 }
 
+// NeedsWitness says whether the outcome may be our own network's doing, so that
+// it counts against an endpoint only if another one answered at the same time:
+// silence, and an ICMP rejection, which a router at home also sends when its
+// uplink is gone. A reset or wrong bytes are themselves an answer.
+func (o Outcome) NeedsWitness() bool { return o == Silent || o == Rejected }
+
 // Evidence is one observation of one endpoint.
 type Evidence struct {
 	// Phase and Outcome say what was seen.

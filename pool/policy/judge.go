@@ -12,9 +12,10 @@ type Control struct {
 	Examination Examination
 }
 
-// Examined takes the results of an Examine action. Silence condemns only if a
-// control that was asked at the same instant answered (the witness rule); a
-// reset, a rejection or wrong bytes are themselves an answer.
+// Examined takes the results of an Examine action. Silence, or a rejection,
+// condemns only if a control that was asked at the same instant answered (the
+// witness rule, [Outcome.NeedsWitness]); a reset or wrong bytes are themselves
+// an answer.
 func (g *Group) Examined(i int, x Examination, controls []Control) {
 	r := &g.records[i]
 	superseded := x.Asked.Before(r.superseded)
@@ -28,8 +29,8 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 		case c.Examination.Greeting == Answered:
 			witnessed = true
 			g.answered(c.Endpoint, c.Examination.Asked, c.Examination.At)
-		case x.Greeting == Silent && c.Examination.Greeting == Silent:
-			g.Observe(c.Endpoint, Evidence{Phase: c.Examination.Phase, Outcome: Silent, Asked: c.Examination.Asked, At: c.Examination.At})
+		case x.Greeting.NeedsWitness() && c.Examination.Greeting.NeedsWitness():
+			g.Observe(c.Endpoint, Evidence{Phase: c.Examination.Phase, Outcome: c.Examination.Greeting, Asked: c.Examination.Asked, At: c.Examination.At})
 		}
 	}
 	if r.State == Retired || superseded && x.Greeting != Answered {
@@ -44,7 +45,7 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 		}
 	case Answered:
 		g.greeted(i, x)
-	case Silent:
+	case Silent, Rejected:
 		if witnessed && !x.Asked.Before(g.out.ended) {
 			g.failed(i, x)
 		} else {

@@ -15,6 +15,12 @@ const (
 	ours
 )
 
+// lateCanary is the pause before one more canary, when the first few were silent
+// and it was taken to be our own network. It doubles up to Limits.RetestMax: if
+// they were blocked after all, the rest of the reserve must not lie idle for
+// ever, and if not, few addresses are exposed for nothing.
+const lateCanary = 30 * time.Second
+
 // outage is the question of us or them. It arises when every endpoint in use is
 // in doubt and none has answered for Limits.Quiet. Then reserve endpoints are
 // asked, one at a time: if one answers, the endpoints in use are to blame; if
@@ -24,6 +30,8 @@ type outage struct {
 	began    time.Time
 	next     time.Time // when the next canary or the next look is due
 	canaries int
+	late     time.Time     // when one more canary may be asked beyond the limit
+	pause    time.Duration // until the one after that
 	turn     int
 	ended    time.Time // silence after questions asked before then proves nothing
 }
@@ -72,8 +80,13 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 		return o.next
 	}
 	// A canary may turn up late: a fresh endpoint, added during the outage.
-	if c := g.canary(); c >= 0 && o.canaries < g.limits.Canaries {
+	late := o.stage == ours && !now.Before(o.late)
+	if c := g.canary(late); c >= 0 && (o.canaries < g.limits.Canaries || late) {
 		o.canaries++
+		if late {
+			o.pause = min(2*o.pause, g.limits.RetestMax)
+			o.late = now.Add(o.pause)
+		}
 		o.next = now.Add(g.limits.CanaryEvery)
 		r := &g.records[c]
 		r.Exposed, r.examining = true, true
@@ -84,6 +97,8 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 	}
 	if o.stage == asking {
 		o.stage = ours
+		o.pause = min(lateCanary, g.limits.RetestMax)
+		o.late = now.Add(o.pause)
 		g.actions = append(g.actions, Action{Kind: OutageBegan, Endpoint: -1})
 	}
 	// One look a second, each time at another endpoint, so that the return of
@@ -100,15 +115,20 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 }
 
 // canary picks a reserve that was not asked in this outage, of a provider that
-// serves as few of the silent endpoints as possible; -1 if there is none.
-func (g *Group) canary() int {
+// serves as few of the silent endpoints as possible; if again is set and all
+// were asked, one of those. It is -1 if there is none.
+func (g *Group) canary(again bool) int {
 	best, least := -1, 0
 	for i := range g.records {
 		r := &g.records[i]
-		if r.State != Reserve || r.examining || !r.doubt.Before(g.out.began) {
+		asked := !r.doubt.Before(g.out.began)
+		if r.State != Reserve || r.examining || asked && !again {
 			continue
 		}
 		same := 0
+		if asked {
+			same = 4 * len(g.slots) // after any other
+		}
 		for _, j := range g.slots {
 			if j >= 0 && g.records[j].provider == r.provider {
 				same += 2

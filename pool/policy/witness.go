@@ -2,13 +2,13 @@ package policy
 
 import "time"
 
-// unwitnessed takes silence of which nobody can say whose fault it is.
+// unwitnessed takes silence, or a rejection, of which nobody can say whose fault it is.
 func (g *Group) unwitnessed(i int, x Examination) {
 	r := &g.records[i]
 	switch r.State {
 	case Active:
 		_, why := Conclude(x)
-		g.move(i, Doubted, x.At, Unknown, Silent, why)
+		g.move(i, Doubted, x.At, Unknown, x.Greeting, why)
 		r.doubt, r.failures = x.Asked, r.failures+1
 		g.examineAt(i, x.At, Greet)
 		g.sweep(x.At)
