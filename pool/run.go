@@ -53,7 +53,7 @@ func (p *Pool) Run(ctx context.Context) error {
 				pause = min(pause, time.Until(at))
 			}
 		}
-		timer.Reset(pause)
+		timer.Reset(max(pause, 1))
 	}
 }
 
