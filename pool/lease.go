@@ -166,6 +166,9 @@ func (l *Lease) kept() int {
 
 // remember notes where the client is sent first, and whether that is not home.
 func (l *Lease) remember(n int) {
+	if s := l.pool.selector; s != policy.Sticky && s != policy.LeastLatency {
+		return // the others send each request somewhere else
+	}
 	e := l.view.slots[n].endpoint
 	if l.known != nil && l.known.last == e && l.known.order == l.query.Epoch {
 		return

@@ -25,7 +25,8 @@ type Config struct {
 	Users map[string]string
 
 	// Patience bounds how long a request may wait for an endpoint, from the
-	// moment it is read. Zero means 30 s.
+	// moment it is read, and again each time that its first flight has to move.
+	// Zero means 30 s.
 	Patience time.Duration
 
 	// HandshakeTimeout bounds the client's greeting, authentication and

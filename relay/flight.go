@@ -32,6 +32,8 @@ type flight struct {
 	reading bool // inbound waits for the client
 	kicked  bool // and has been told to stop
 
+	landing bool // its first byte is on the way to the client
+
 	lost   policy.Outcome // why the connection was taken away; None: it was not
 	judged bool           // it was taken away by a verdict
 	moved  *departure     // not nil after a move
@@ -111,9 +113,7 @@ func (t *stream) takeOff() (net.Conn, bool) {
 			f.record = nil
 			return nil, false
 		case t.conn != nil && (t.flowing || f.overlong):
-			if t.flowing {
-				f.record = nil
-			}
+			f.record = nil // what is overlong stays where it is, so nobody asks for it
 			return t.conn, true
 		case f.fin || f.overlong:
 			t.turn.Wait()

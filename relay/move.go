@@ -68,6 +68,9 @@ func (t *stream) first(conn net.Conn) (n int, err error) {
 	if n == 0 {
 		return 0, err
 	}
+	t.mu.Lock()
+	t.flight.landing = true
+	t.mu.Unlock()
 	t.stamp(&t.lastDown)
 	t.stamp(&t.writing)
 	_, err = t.client.Write((*b)[:n])

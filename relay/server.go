@@ -107,8 +107,14 @@ func (s *Server) Serve(l net.Listener) error {
 
 // isLocal reports whether only this host can connect to a listener at a.
 func isLocal(a net.Addr) bool {
-	tcp, ok := a.(*net.TCPAddr)
-	return !ok || tcp.IP.IsLoopback()
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return a.IP.IsLoopback()
+	case *net.UnixAddr:
+		return true
+	default:
+		return false
+	}
 }
 
 // admit gives a fresh connection a session of its own.

@@ -94,6 +94,13 @@ func (s *sight) jammed() bool {
 	return since != 0 && s.now.Sub(s.stream.began)-time.Duration(since) > notDraining
 }
 
+// stuck reports whether the stream has stopped in its middle for long enough to
+// be given up, if nobody else can tell.
+func (s *sight) stuck() bool {
+	const hopeless = 5 * time.Second
+	return s.flow.LastRecv >= hopeless && s.lastUp > s.flow.LastRecv && s.flow.Received > midFlow && !s.half && !s.jammed()
+}
+
 // report tells the pool.
 func (s *sight) report(o policy.Outcome, asked time.Time) {
 	s.endpoint.Report(policy.Evidence{
@@ -174,8 +181,15 @@ func (w *watch) examine(s *sight) {
 		g.settled = false
 	}
 	g.pace(s)
-	if w.silent(s, g) && !s.flowing {
+	silent := w.silent(s, g)
+	if silent && !s.flowing {
 		s.stream.lose(false)
+	}
+	if s.endpoint.State() == policy.Dead && s.flowing && (silent || s.stuck()) {
+		// Opened when nothing better was left. No verdict will come any more, so
+		// its own silence is the verdict on it.
+		s.stream.cut()
+		return
 	}
 	stalled := s.flow.LastRecv >= stallAfter && s.lastUp > s.flow.LastRecv && s.flow.Received > midFlow
 	if stalled && s.flowing && !s.half && !g.stalled && !s.jammed() {

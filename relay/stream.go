@@ -169,7 +169,7 @@ func (t *stream) cut() {
 func (t *stream) lose(judged bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.flowing || t.ended || !t.flight.movable(t.server.config.Replay, judged) {
+	if t.flowing || t.flight.landing || t.ended || !t.flight.movable(t.server.config.Replay, judged) {
 		return false
 	}
 	if t.conn != nil {

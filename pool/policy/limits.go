@@ -23,7 +23,7 @@ type Limits struct {
 	Quiet time.Duration
 	// CanaryEvery is the pause between canaries, default 2 s; Canaries is how
 	// many are asked in a row, default 3. Each one exposes a reserve. If all were
-	// silent, one more is asked after 30 s, and so on with growing pauses.
+	// silent, one more is asked after 5 s, and so on with growing pauses.
 	CanaryEvery time.Duration
 	Canaries    int
 	// RetestMin and RetestMax bound the pause before a dead endpoint is tried

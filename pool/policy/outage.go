@@ -19,7 +19,7 @@ const (
 // and it was taken to be our own network. It doubles up to Limits.RetestMax: if
 // they were blocked after all, the rest of the reserve must not lie idle for
 // ever, and if not, few addresses are exposed for nothing.
-const lateCanary = 30 * time.Second
+const lateCanary = 5 * time.Second
 
 // outage is the question of us or them. It arises when every endpoint in use is
 // in doubt and none has answered for Limits.Quiet. Then reserve endpoints are
@@ -115,25 +115,27 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 }
 
 // canary picks a reserve that was not asked in this outage, of a provider that
-// serves as few of the silent endpoints as possible; if again is set and all
+// has as few of the silent endpoints as possible, earlier canaries included, so
+// that one listed prefix does not swallow them all; if again is set and all
 // were asked, one of those. It is -1 if there is none.
 func (g *Group) canary(again bool) int {
-	best, least := -1, 0
+	best, least := -1, 0.
 	for i := range g.records {
 		r := &g.records[i]
 		asked := !r.doubt.Before(g.out.began)
 		if r.State != Reserve || r.examining || asked && !again {
 			continue
 		}
-		same := 0
+		same := unit(g.draw()) / 2 // among equals by lot
 		if asked {
-			same = 4 * len(g.slots) // after any other
+			same += float64(4 * len(g.records)) // after any other
 		}
-		for _, j := range g.slots {
-			if j >= 0 && g.records[j].provider == r.provider {
+		for j := range g.records {
+			silent := g.records[j].inSlot() || g.records[j].State == Reserve && !g.records[j].doubt.Before(g.out.began)
+			if silent && g.records[j].provider == r.provider {
 				same += 2
 			}
-			if j >= 0 && g.records[j].prefix == r.prefix {
+			if silent && g.records[j].prefix == r.prefix {
 				same++
 			}
 		}
