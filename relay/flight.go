@@ -150,7 +150,9 @@ func (t *stream) send(b []byte) bool {
 
 // listen reads once from the client, with the lock released.
 func (t *stream) listen() {
-	const spare = 1 << 10
+	// One read takes a whole ClientHello, post-quantum key share included: half of
+	// one could not move.
+	const spare = 4 << 10
 	f := &t.flight
 	if cap(f.record)-len(f.record) < spare {
 		f.record = append(make([]byte, 0, 2*len(f.record)+spare), f.record...)
