@@ -9,6 +9,7 @@ import (
 
 	"github.com/paperplane-relay/paperplane/pool"
 	"github.com/paperplane-relay/paperplane/pool/policy"
+	"github.com/paperplane-relay/paperplane/relay/internal/pump"
 )
 
 const (
@@ -20,8 +21,7 @@ const (
 )
 
 // flight is what a client has sent before the destination's first byte was
-// handed to it. It is guarded by its stream's mutex, but for the bytes behind
-// the end of record, into which inbound reads.
+// handed to it. It is guarded by its stream's mutex.
 type flight struct {
 	record   []byte
 	written  int  // of record, to the stream's present connection
@@ -148,26 +148,24 @@ func (t *stream) send(b []byte) bool {
 	return err == nil
 }
 
-// listen reads once from the client, with the lock released.
+// listen reads once from the client, with the lock released: a whole
+// ClientHello, post-quantum key share included.
 func (t *stream) listen() {
-	// One read takes a whole ClientHello, post-quantum key share included: half of
-	// one could not move.
-	const spare = 4 << 10
 	f := &t.flight
-	if cap(f.record)-len(f.record) < spare {
-		f.record = append(make([]byte, 0, 2*len(f.record)+spare), f.record...)
-	}
-	room := f.record[len(f.record):min(cap(f.record), mostRecorded)]
-	if len(room) == 0 {
+	if len(f.record) >= mostRecorded {
 		f.overlong = true
 		return
 	}
 	f.reading = true
 	t.mu.Unlock()
-	n, err := t.client.Read(room)
+	_, err := pump.Once(t.client, func(b []byte) error {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		f.add(b)
+		return nil
+	})
 	t.mu.Lock()
 	f.reading = false
-	f.record = f.record[:len(f.record)+n]
 	if f.kicked {
 		f.kicked = false
 		_ = t.client.SetReadDeadline(t.limit())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
 	"github.com/paperplane-relay/paperplane/pool/upstream"
+	"github.com/paperplane-relay/paperplane/relay/internal/pump"
 )
 
 // outbound is the goroutine that reads the endpoint.
@@ -62,20 +63,16 @@ func (t *stream) land() (net.Conn, bool) {
 
 // first moves the first bytes. An error with n > 0 is the client's.
 func (t *stream) first(conn net.Conn) (n int, err error) {
-	b := buffers.Get().(*[]byte)
-	defer buffers.Put(b)
-	n, err = conn.Read(*b)
-	if n == 0 {
-		return 0, err
-	}
-	t.mu.Lock()
-	t.flight.landing = true
-	t.mu.Unlock()
-	t.stamp(&t.lastDown)
-	t.stamp(&t.writing)
-	_, err = t.client.Write((*b)[:n])
-	t.writing.Store(0)
-	return n, err
+	return pump.Once(conn, func(b []byte) error {
+		t.mu.Lock()
+		t.flight.landing = true
+		t.mu.Unlock()
+		t.stamp(&t.lastDown)
+		t.stamp(&t.writing)
+		defer t.writing.Store(0)
+		_, err := t.client.Write(b)
+		return err
+	})
 }
 
 // landed ends the first flight: from now on nothing can be taken back.

@@ -2,18 +2,13 @@ package relay
 
 import (
 	"errors"
-	"io"
 	"net"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/paperplane-relay/paperplane/relay/internal/pump"
 )
-
-// bufferSize is how much is copied at once where splice(2) is not used.
-const bufferSize = 16 << 10
-
-var buffers = sync.Pool{New: func() any { b := make([]byte, bufferSize); return &b }}
 
 // closeWrite ends one direction of c.
 func closeWrite(c net.Conn) {
@@ -74,13 +69,15 @@ type meter struct {
 	writing *atomic.Int64 // may be nil
 }
 
-func (m *meter) begin() {
+// Begin implements pump.Meter.
+func (m *meter) Begin() {
 	if m.writing != nil {
 		m.stream.stamp(m.writing)
 	}
 }
 
-func (m *meter) end(n int) {
+// End implements pump.Meter.
+func (m *meter) End(n int) {
 	if m.writing != nil {
 		m.writing.Store(0)
 	}
@@ -97,44 +94,9 @@ func (t *stream) pump(dst, src net.Conn, bytes, last, writing *atomic.Int64) (re
 		m.total = &t.server.stats.up
 	}
 	for {
-		if d, s, ok := bothTCP(dst, src); ok {
-			readErr, writeErr = pumpTCP(d, s, m)
-		} else {
-			readErr, writeErr = pumpAny(dst, src, m)
-		}
+		readErr, writeErr = pump.Run(dst, src, m)
 		if readErr == nil || !t.patient(src, last, readErr) {
 			return readErr, writeErr
-		}
-	}
-}
-
-func bothTCP(dst, src net.Conn) (d, s *net.TCPConn, ok bool) {
-	if d, ok = dst.(*net.TCPConn); !ok {
-		return nil, nil, false
-	}
-	s, ok = src.(*net.TCPConn)
-	return d, s, ok
-}
-
-// pumpAny copies through a pooled buffer.
-func pumpAny(dst, src net.Conn, m *meter) (readErr, writeErr error) {
-	b := buffers.Get().(*[]byte)
-	defer buffers.Put(b)
-	for {
-		n, err := src.Read(*b)
-		if n > 0 {
-			m.begin()
-			n, werr := dst.Write((*b)[:n])
-			m.end(n)
-			if werr != nil {
-				return nil, werr
-			}
-		}
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = io.EOF
-			}
-			return err, nil
 		}
 	}
 }

@@ -1,0 +1,21 @@
+//go:build !linux
+
+package pump
+
+import (
+	"io"
+	"net"
+)
+
+// runTCP copies. The source's own WriteTo would hide when it waits and when it
+// writes.
+func runTCP(dst net.Conn, src *net.TCPConn, m Meter) (readErr, writeErr error) {
+	return runAny(dst, reader{src}, m)
+}
+
+// reader is a connection without WriteTo.
+type reader struct{ net.Conn }
+
+var _ io.Reader = reader{}
+
+func onceTCP(src *net.TCPConn, use func(b []byte) error) (int, error) { return onceAny(src, use) }
