@@ -153,6 +153,7 @@ func (r *race) lookAfter(a *attempt, now time.Time) time.Time {
 	}
 	if !q.hurried {
 		q.hurried = true
+		upstream.Tune(a.session.Conn())
 		// Unanswered probes tell a dead path from a slow destination.
 		_ = upstream.KeepAlive(a.session.Conn(), time.Second, time.Second)
 	}

@@ -33,8 +33,9 @@ type Config struct {
 	// request together. Zero means 10 s.
 	HandshakeTimeout time.Duration
 
-	// MaxClients bounds the client connections open at once. Connections above
-	// it are answered with a general failure. Zero means 8192.
+	// MaxClients bounds the client connections open at once. Up to 256 above it
+	// are answered with a general failure, further ones are reset. Zero means
+	// what MostClients says when the Server is made.
 	MaxClients int
 
 	// Replay says which first flights may be sent again through another
@@ -53,7 +54,6 @@ type Config struct {
 const (
 	DefaultPatience         = 30 * time.Second
 	DefaultHandshakeTimeout = 10 * time.Second
-	DefaultMaxClients       = 8192
 )
 
 // Validate reports everything that is wrong with c, joined.
@@ -98,7 +98,7 @@ func (c Config) withDefaults() Config {
 		c.HandshakeTimeout = DefaultHandshakeTimeout
 	}
 	if c.MaxClients == 0 {
-		c.MaxClients = DefaultMaxClients
+		c.MaxClients = MostClients()
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

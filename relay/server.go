@@ -20,9 +20,9 @@ var (
 )
 
 const (
-	// politeRefusals is how many clients above the limit are answered at once;
+	// politeRefusals is how many clients above the limit are answered at a time;
 	// further ones are just closed.
-	politeRefusals = 64
+	politeRefusals = 256
 	// The pause after a failed accept doubles from the first to the second.
 	acceptPauseMin, acceptPauseMax = 5 * time.Millisecond, time.Second
 )

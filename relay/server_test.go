@@ -184,6 +184,45 @@ func TestClientsAboveTheLimitAreAnswered(t *testing.T) {
 	})
 }
 
+// TestFlood has a thousand more connections than clients are allowed: the first
+// of them are answered, once they have asked, and the others reset at once; the
+// old streams do not notice.
+func TestFlood(t *testing.T) {
+	const polite, flood = 256, 1000
+	inRig(t, rigConfig{relay: relay.Config{MaxClients: 2}}, func(r *rig) {
+		r.serve(7, echo)
+		a, b := r.mustOpen("a", "site.lab:7"), r.mustOpen("b", "site.lab:7")
+		defer a.Close()
+		defer b.Close()
+		var asking []net.Conn
+		reset := 0
+		for range flood {
+			c := r.connect()
+			defer c.Close()
+			synctest.Wait()
+			if len(asking) < polite {
+				asking = append(asking, c)
+			} else if _, err := c.Read(make([]byte, 1)); errors.Is(err, syscall.ECONNRESET) {
+				reset++
+			}
+		}
+		if reset != flood-polite {
+			t.Errorf("%d connections were reset, want %d", reset, flood-polite)
+		}
+		if _, err := exchange(a, "still"); err != nil {
+			t.Errorf("an old stream in the flood: %v", err)
+		}
+		for n, c := range asking {
+			if code, err := rigReply(c, 7); err != nil || code != 1 {
+				t.Errorf("connection %d above the limit: reply %d, %v; want 1", n, code, err)
+			}
+		}
+		if _, err := exchange(b, "still"); err != nil {
+			t.Errorf("an old stream after the flood: %v", err)
+		}
+	})
+}
+
 func TestShutdownDrains(t *testing.T) {
 	inRig(t, rigConfig{}, func(r *rig) {
 		r.serve(7, echo)

@@ -32,6 +32,10 @@ const (
 	overdueAfter = 500 * time.Millisecond
 	// sayAgain is the pause between two reports of the same silence.
 	sayAgain = time.Second
+	// lasting is the age at which a stream is prepared to last: with keep-alive,
+	// and for outages. Most streams do not live to see it. It is before the
+	// first retransmissions that could be too far apart.
+	lasting = 500 * time.Millisecond
 	// notDraining is how long one write to a client may take before its stream
 	// is left out: the silence is the client's doing.
 	notDraining = 200 * time.Millisecond
@@ -40,6 +44,7 @@ const (
 // gaze is what the watch remembers of a stream between two looks.
 type gaze struct {
 	number   int // of the connection it is about
+	tuned    int // of the connection that is prepared to last
 	received int64
 	acked    int64
 
@@ -59,6 +64,7 @@ type sight struct {
 	endpoint      *pool.Endpoint
 	conn          net.Conn
 	number        int // of conn
+	since         time.Time
 	flowing, half bool
 	now           time.Time
 	flow          policy.Flow
@@ -71,13 +77,18 @@ type sight struct {
 func (t *stream) see(ep *pool.Endpoint, now time.Time) (sight, bool) {
 	t.mu.Lock()
 	s := sight{
-		stream: t, endpoint: ep, conn: t.conn, number: t.number,
+		stream: t, endpoint: ep, conn: t.conn, number: t.number, since: t.since,
 		flowing: t.flowing, half: t.half, now: now,
 	}
 	current := t.conn != nil && t.endpoint == ep && !t.ended
 	t.mu.Unlock()
 	if !current {
 		return s, false
+	}
+	if g := &t.gaze; g.tuned != s.number && now.Sub(s.since) >= lasting {
+		g.tuned = s.number
+		upstream.Tune(s.conn)
+		g.calm(&s)
 	}
 	var ok bool
 	if s.flow, ok = upstream.ReadFlow(s.conn); !ok {
@@ -170,7 +181,7 @@ func (w *watch) look(now time.Time) (pause time.Duration, more bool) {
 func (w *watch) examine(s *sight) {
 	g := &s.stream.gaze
 	if g.number != s.number {
-		*g = gaze{number: s.number, received: s.flow.Received, acked: s.flow.Acked}
+		*g = gaze{number: s.number, tuned: g.tuned, received: s.flow.Received, acked: s.flow.Acked}
 	}
 	s.fresh = s.flow.Received > g.received
 	g.received = s.flow.Received

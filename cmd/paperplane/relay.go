@@ -37,7 +37,7 @@ type relayOptions struct {
 func relayCommand(p *program) *cobra.Command {
 	o := &relayOptions{
 		listen: "127.0.0.1:1080", active: 8, policy: "sticky", patience: 30 * time.Second,
-		clients: 8192, replay: "safe", drain: 10 * time.Second,
+		clients: relay.MostClients(), replay: "safe", drain: 10 * time.Second,
 	}
 	cmd := &cobra.Command{
 		Use:   "relay [flags] [URL ...]",
@@ -73,7 +73,7 @@ loopback any user name and password will do; --listen on any other address needs
 	f.Var(duration{to: &o.rotate, zero: true}, "rotate-every", "move each client to another endpoint this often; 0s is never")
 	f.Var(duration{to: &o.patience}, "patience", "how long a request may wait for an endpoint that works")
 	choiceFlag(cmd, &o.replay, "replay", "which first flights may be sent again through another endpoint", "safe", "always", "never")
-	f.Var(number{&o.clients, 1, 1 << 20}, "max-clients", "open client connections at most")
+	f.Var(number{&o.clients, 1, 1 << 20}, "max-clients", "open client connections at most; by default what the limit on open files is enough for")
 	f.Var(&o.probes, "probe", "URL to fetch through an endpoint to examine it; repeatable (default: what 'paperplane exit' serves itself)")
 	f.StringVar(&o.login.user, "user", "", "user name that clients must give")
 	f.StringVar(&o.login.passFile, "pass-file", "", "file with the password that clients must give")
@@ -94,6 +94,9 @@ func (o *relayOptions) run(ctx context.Context, p *program, args []string) error
 		return usagef("--listen %s: others can reach it, so it needs --user and --pass-file", o.listen)
 	}
 	log := o.log.logger(p.stderr)
+	if most := relay.MostClients(); o.clients > most {
+		log.Warn("more clients than the limit on open files allows for: see ulimit -n", "max_clients", o.clients, "enough_for", most)
+	}
 	users, err := o.login.users(log)
 	if err != nil {
 		return err
@@ -119,9 +122,9 @@ func (o *relayOptions) run(ctx context.Context, p *program, args []string) error
 	if err != nil {
 		return err
 	}
-	l, err := listen(ctx, at)
+	l, err := relay.Listen(ctx, at.String())
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot listen: %w", err)
 	}
 
 	active := min(o.active, len(specs))
