@@ -185,8 +185,9 @@ func (w *watch) examine(s *sight) {
 	}
 	s.fresh = s.flow.Received > g.received
 	g.received = s.flow.Received
-	if s.fresh {
+	if s.fresh && g.stalled {
 		g.stalled = false
+		s.report(policy.Resumed, s.now)
 	}
 	if s.fresh || s.lastUp < lookSlow {
 		g.settled = false

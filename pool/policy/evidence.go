@@ -57,6 +57,9 @@ const (
 	Refused
 	// Stalled means that a flow stopped in its middle, after Bytes.
 	Stalled
+	// Resumed means that a flow that had Stalled goes on: it was a lull. What is
+	// frozen never does.
+	Resumed
 	// Local means that our own host failed (no network, no descriptors, no
 	// ports): never evidence against an endpoint.
 	Local
@@ -64,7 +67,7 @@ const (
 
 var outcomeNames = [...]string{
 	"none", "answered", "overdue", "silent", "reset", "rejected",
-	"closed", "garbage", "denied", "refused", "stalled", "local",
+	"closed", "garbage", "denied", "refused", "stalled", "resumed", "local",
 }
 
 // String is the outcome in lower case.

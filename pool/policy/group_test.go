@@ -206,8 +206,12 @@ func TestWithoutExaminations(t *testing.T) {
 	d.run(time.Second)
 	d.see(1, policy.Transfer, policy.Stalled)
 	d.run(time.Second)
+	if s := d.group.Record(1).State; s != policy.Suspect {
+		t.Errorf("two stalls, which may be lulls: want suspect, got %s", s)
+	}
+	d.run(2 * time.Second)
 	if s := d.group.Record(1).State; s != policy.Dead {
-		t.Errorf("two stalls: want dead, got %s", s)
+		t.Errorf("two stalls that last: want dead, got %s", s)
 	}
 	d.run(11 * time.Minute)
 	if s := d.group.Record(1).State; s != policy.Active {
@@ -215,6 +219,39 @@ func TestWithoutExaminations(t *testing.T) {
 	}
 	if d.looks > 2000 {
 		t.Errorf("%d looks in 12 minutes", d.looks)
+	}
+}
+
+// A flow that goes on was not frozen: with the last of them the doubt is gone, if
+// it rests on nothing else.
+func TestLullsEnd(t *testing.T) {
+	for name, how := range map[string]answer{"not examined": unseen, "without a target": bare} {
+		t.Run(name, func(t *testing.T) {
+			d := newDriver(t, 4, policy.Limits{}, 1)
+			d.run(10 * time.Second)
+			d.set(how, 0)
+			d.see(0, policy.Transfer, policy.Stalled)
+			d.see(0, policy.Transfer, policy.Stalled)
+			d.run(500 * time.Millisecond)
+			if s := d.group.Record(0).State; s != policy.Suspect {
+				t.Errorf("two stalls: want suspect, got %s", s)
+			}
+			d.see(0, policy.Transfer, policy.Resumed)
+			if s := d.group.Record(0).State; s != policy.Suspect {
+				t.Errorf("one of two goes on: want suspect, got %s", s)
+			}
+			d.set(alive, 0)
+			d.see(0, policy.Transfer, policy.Resumed)
+			if s := d.group.Record(0).State; s != policy.Active {
+				t.Errorf("both go on: want active, got %s", s)
+			}
+			d.run(time.Second)
+			d.see(0, policy.Transfer, policy.Stalled)
+			d.run(time.Second)
+			if s := d.group.Record(0).State; s != policy.Active {
+				t.Errorf("a lull soon after: want active, got %s", s)
+			}
+		})
 	}
 }
 

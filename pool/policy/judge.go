@@ -135,11 +135,7 @@ func (g *Group) passed(i int, x Examination) {
 	switch r.State {
 	case Suspect:
 		if r.transfer {
-			if x.At.Sub(r.mute) > g.limits.MuteMax {
-				r.muteFor = 0 // the last false alarm was long ago
-			}
-			r.muteFor = min(max(2*r.muteFor, g.limits.MuteMin), g.limits.MuteMax)
-			r.mute = x.At.Add(r.muteFor)
+			g.quiesce(i, x.At)
 		}
 		g.clear(i, x.At, Alive, why)
 	case Probation:
@@ -152,6 +148,17 @@ func (g *Group) passed(i int, x Examination) {
 		}
 	default: // nothing was in question
 	}
+}
+
+// quiesce has lulls raise no suspicion against i for a while, after one that was
+// a false alarm.
+func (g *Group) quiesce(i int, now time.Time) {
+	r := &g.records[i]
+	if now.Sub(r.mute) > g.limits.MuteMax {
+		r.muteFor = 0 // the last false alarm was long ago
+	}
+	r.muteFor = min(max(2*r.muteFor, g.limits.MuteMin), g.limits.MuteMax)
+	r.mute = now.Add(r.muteFor)
 }
 
 // clear dispels the doubt about a suspect. If its slot has been given away, it
@@ -221,12 +228,20 @@ func (g *Group) condemnTransfer(i int, cause Outcome, now time.Time) {
 	g.condemn(i, now, Frozen, Stalled, fmt.Sprintf("flows stop after %d KiB, while greetings are answered", g.records[i].stalledAt>>10))
 }
 
+// stallPersists is how long flows must have stopped for a verdict that rests on
+// nothing else. On a host that is short of processors whole seconds are no
+// rarity in a healthy stream, but they end.
+const stallPersists = 2 * time.Second
+
 // judgeByTraffic decides without a probe target, by what streams showed.
 func (g *Group) judgeByTraffic(i int, now time.Time) {
 	r := &g.records[i]
 	switch {
 	case r.refusals >= 3:
 		g.condemn(i, now, NoEgress, Refused, fmt.Sprintf("refused %d requests in a row that others granted", r.refusals))
+	case r.stalls >= 2 && r.Cause == Stalled && now.Sub(r.Since) < stallPersists:
+		// Two lulls may still be lulls: what is frozen stays so.
+		g.examineAt(i, r.Since.Add(stallPersists), Carry)
 	case r.stalls >= 2 && r.Cause == Stalled:
 		g.condemn(i, now, Frozen, Stalled, fmt.Sprintf("%d streams stopped in mid-flow, the last after %d KiB", r.stalls, r.stalledAt>>10))
 	case r.stalls >= 2:

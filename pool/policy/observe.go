@@ -112,6 +112,8 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		}
 		g.suspect(i, ev, fmt.Sprintf("a stream stopped after %d KiB", ev.Bytes>>10), true)
 		g.examineAt(i, ev.At, Carry)
+	case ev.Outcome == Resumed:
+		g.resumed(i, ev)
 	case ev.Outcome == Refused:
 		if !ev.Elsewhere {
 			return
@@ -141,6 +143,18 @@ func (g *Group) stall(i int, ev Evidence) {
 	}
 	r.stalls++
 	r.stalled, r.stalledAt = ev.At, ev.Bytes
+}
+
+// resumed takes back a stall. When all are taken back, so is the doubt that they
+// raised.
+func (g *Group) resumed(i int, ev Evidence) {
+	r := &g.records[i]
+	r.stalls = max(0, r.stalls-1)
+	if r.State != Suspect || !r.transfer || r.Cause != Stalled || r.stalls > 0 || r.confirm != None {
+		return
+	}
+	g.quiesce(i, ev.At)
+	g.clear(i, ev.At, Alive, "the flow goes on")
 }
 
 // suspect puts an active endpoint in doubt. With transfer, the doubt is about
