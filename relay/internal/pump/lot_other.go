@@ -1,0 +1,16 @@
+//go:build !linux
+
+package pump
+
+import "net"
+
+// Lot waits for connections at rest. Here it cannot: a goroutine waits for each.
+type Lot struct{ Go func(func()) }
+
+// Park is always nil: the caller waits by itself.
+func (l *Lot) Park(net.Conn, func()) *Spot { return nil }
+
+func (l *Lot) resume(uint64) {}
+
+// Close does nothing.
+func (l *Lot) Close() {}
