@@ -8,12 +8,16 @@ const (
 	// Transition tells that Endpoint went From one state To another.
 	Transition ActionKind = iota
 	// Examine asks to examine Endpoint at Depth, and each of Controls at Greet
-	// at the same instant, and to give all results to [Group.Examined].
+	// at the same instant, and to give all results to [Group.Examined]. With
+	// Outside, the controls outside of the pool are asked at that instant too,
+	// once for all actions of one Advance. The first of them that answers goes
+	// to [Group.ControlAnswered] at once, and into the results.
 	Examine
 	// OutageBegan tells that nobody answers, canaries included: it is us.
 	OutageBegan
 	// OutageEnded tells that Endpoint answers again; -1 if all that were silent
-	// are gone, and others take their place.
+	// are gone, or a control answers and they do not (Why says which), and others
+	// take their place.
 	OutageEnded
 	// Canary tells that Endpoint, a reserve, is exposed to learn whether it is
 	// us or them. The Examine action follows by itself.
@@ -32,4 +36,5 @@ type Action struct {
 	// For Examine.
 	Depth    Depth
 	Controls []int
+	Outside  bool
 }

@@ -72,7 +72,10 @@ type driver struct {
 	running   map[int]time.Time // when the latest examination began, if it runs
 	calmed    time.Time         // when it last ceased to be in question if anybody answers
 	asking    bool
-	looks     int // calls of Advance
+	looks     int             // calls of Advance
+	control   bool            // the control outside of the pool answers
+	nearness  time.Duration   // how much shorter its round trip is
+	consulted []time.Duration // when it was asked
 }
 
 // newDriver makes a group with n endpoints in 4 prefixes of 2 providers, all of
@@ -169,6 +172,9 @@ func (d *driver) advance() {
 		d.Fatalf("%s: Advance wants to be called again at %s, which is not in the future", d.since(), next.Sub(start))
 	}
 	d.next = next
+	if slices.ContainsFunc(actions, func(a policy.Action) bool { return a.Outside }) {
+		d.consult()
+	}
 	for _, a := range actions {
 		d.log = append(d.log, entry{d.since(), a})
 		d.act(a)
@@ -216,8 +222,9 @@ func (d *driver) examine(a policy.Action) {
 	d.Helper()
 	i := a.Endpoint
 	switch s := d.group.Record(i).State; {
-	case d.running[i].After(d.calmed):
-		// Only what was asked while nobody answered may be asked anew.
+	case d.running[i].After(d.calmed) && !a.Outside:
+		// Only what was asked while nobody answered may be asked anew, and what
+		// is to be asked at the same instant as the control.
 		d.Fatalf("%s: endpoint %d is examined twice at once", d.since(), i)
 	case s == policy.Retired, s == policy.Reserve && !d.canaries[i]:
 		d.Fatalf("%s: endpoint %d is examined, but %s", d.since(), i, s)
@@ -226,6 +233,13 @@ func (d *driver) examine(a policy.Action) {
 	x := d.answer(i, a.Depth)
 	end := x.At
 	var controls []policy.Control
+	if a.Outside && x.Greeting.NeedsWitness() {
+		control := policy.Control{Endpoint: policy.Outside, Examination: policy.Examination{Greeting: policy.Silent}}
+		if d.control {
+			control.Examination.Greeting = policy.Answered
+		}
+		controls = append(controls, control)
+	}
 	for _, c := range a.Controls {
 		if s := d.group.Record(c).State; s != policy.Active {
 			d.Fatalf("%s: control %d is %s", d.since(), c, s)
@@ -244,6 +258,21 @@ func (d *driver) examine(a policy.Action) {
 		}
 		d.group.Examined(i, x, controls)
 	})
+}
+
+// consult asks the control, whose answer comes after its round trip.
+func (d *driver) consult() {
+	d.Helper()
+	if d.limits.Controls == 0 {
+		d.Fatalf("%s: there is no control to ask", d.since())
+	}
+	if n := len(d.consulted); n > 0 && d.since() == d.consulted[n-1] {
+		return
+	}
+	d.consulted = append(d.consulted, d.since())
+	if asked := d.now; d.control {
+		d.after(roundTrip-d.nearness, func() { d.group.ControlAnswered(asked) })
+	}
 }
 
 func (d *driver) answer(i int, depth policy.Depth) policy.Examination {

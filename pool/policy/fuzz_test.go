@@ -35,7 +35,8 @@ func FuzzGroup(f *testing.F) {
 			script = script[1:]
 			return int(b)
 		}
-		d := newDriver(t, 0, policy.Limits{Active: 1 + next()%8}, seed)
+		b := next()
+		d := newDriver(t, 0, policy.Limits{Active: 1 + b%8, Controls: b / 8 % 2}, seed)
 		for range 1 + next()%16 {
 			d.add(spec(d.group.Len()))
 		}
@@ -71,7 +72,9 @@ func FuzzGroup(f *testing.F) {
 					took:     time.Duration(b) * 10 * time.Millisecond,
 				}
 			case 7:
-				b := []answer{alive, silent, resets, frozen, refuses, mute, bare, unseen, ownHost}[next()%9]
+				n := next()
+				d.control = n < 128
+				b := []answer{alive, silent, resets, frozen, refuses, mute, bare, unseen, ownHost}[n%9]
 				d.set(b, d.everyone()...)
 			case 8:
 				d.run(time.Duration(next()) * 3 * time.Second)

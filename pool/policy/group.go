@@ -52,12 +52,14 @@ type Record struct {
 	examine   time.Time
 	depth     Depth
 	examining bool
-	// superseded is when an examination was begun beside a running one, whose
-	// failure then means nothing any more.
-	superseded time.Time
-	routine    bool // what is planned is a routine look, which traffic can replace
-	idle       bool // it was planned for an endpoint that nobody used
-	retest     time.Duration
+	// rtt is the latest round trip that an examination has seen.
+	rtt time.Duration
+	// begun is when the latest examination was begun, perhaps beside a running
+	// one, whose failure then means nothing any more.
+	begun   time.Time
+	routine bool // what is planned is a routine look, which traffic can replace
+	idle    bool // it was planned for an endpoint that nobody used
+	retest  time.Duration
 }
 
 // inSlot says whether the record takes part in serving clients.

@@ -6,7 +6,9 @@ import (
 )
 
 // Control is the examination of another endpoint, begun at the same instant as
-// that of a suspect, to show whether our own network worked at that moment.
+// that of a suspect, to show whether our own network worked at that moment. Its
+// Endpoint is [Outside] for a control that is none; of its Examination only
+// Greeting counts, Answered if its TCP handshake was completed.
 type Control struct {
 	Endpoint    int
 	Examination Examination
@@ -18,14 +20,19 @@ type Control struct {
 // an answer.
 func (g *Group) Examined(i int, x Examination, controls []Control) {
 	r := &g.records[i]
-	superseded := x.Asked.Before(r.superseded)
+	superseded := x.Asked.Before(r.begun)
 	if !superseded {
 		r.examining = false
 	}
 	r.Exposed = true
-	witnessed := false
+	if x.RTT > 0 {
+		r.rtt = x.RTT
+	}
+	witnessed := g.out.up && x.Asked.Equal(g.out.sweep) // begun just before the controls were asked
 	for _, c := range controls {
 		switch {
+		case c.Endpoint == Outside:
+			witnessed = witnessed || c.Examination.Greeting == Answered
 		case c.Examination.Greeting == Answered:
 			witnessed = true
 			g.answered(c.Endpoint, c.Examination.Asked, c.Examination.At)

@@ -23,9 +23,13 @@ type Limits struct {
 	Quiet time.Duration
 	// CanaryEvery is the pause between canaries, default 2 s; Canaries is how
 	// many are asked in a row, default 3. Each one exposes a reserve. If all were
-	// silent, one more is asked after 5 s, and so on with growing pauses.
+	// silent, one more is asked after twice the pause, and so on with pauses that
+	// grow threefold.
 	CanaryEvery time.Duration
 	Canaries    int
+	// Controls is how many controls there are outside of the pool; default none.
+	// While there is one, no canary is asked before they were.
+	Controls int
 	// RetestMin and RetestMax bound the pause before a dead endpoint is tried
 	// again, which doubles from one to the other; defaults 5 s and 10 min.
 	// While nothing is active the pause is RetestMin at most.
@@ -72,6 +76,9 @@ func (l Limits) Validate() error {
 	}
 	if l.Canaries < 0 {
 		errs = append(errs, fmt.Errorf("canaries: want 0 or more, got %d", l.Canaries))
+	}
+	if l.Controls < 0 {
+		errs = append(errs, fmt.Errorf("controls: want 0 or more, got %d", l.Controls))
 	}
 	for _, d := range []struct {
 		name string

@@ -15,16 +15,28 @@ const (
 	ours
 )
 
-// lateCanary is the pause before one more canary, when the first few were silent
-// and it was taken to be our own network. It doubles up to Limits.RetestMax: if
-// they were blocked after all, the rest of the reserve must not lie idle for
-// ever, and if not, few addresses are exposed for nothing.
-const lateCanary = 5 * time.Second
+// When the first few canaries were silent, it is taken to be our own network, and
+// yet more are asked: if they were blocked after all, the rest of the reserve
+// must not lie idle for ever, and if not, few addresses are to be exposed for
+// nothing. The first such pause is lateCanary times Limits.CanaryEvery, and each
+// is lateGrowth times the one before, up to Limits.RetestMax. With the defaults
+// canaries are asked 1, 3 and 5 s into the silence, then after 9 s, 21 s, 57 s,
+// 165 s. The fourth comes soon because requests still wait: many programs give
+// up after 10 s. The later ones come late because our own outages, unlike
+// blocked canaries, end by themselves: one of 9 s exposes no more than the first
+// three, one of 20 s four, one of 10 min eight. More at a time, or closer
+// together, would expose more in the outages of a few seconds that are common.
+const (
+	lateCanary = 2
+	lateGrowth = 3
+)
 
 // outage is the question of us or them. It arises when every endpoint in use is
-// in doubt and none has answered for Limits.Quiet. Then reserve endpoints are
-// asked, one at a time: if one answers, the endpoints in use are to blame; if
-// none does, it is our own network, and nobody is judged until it returns.
+// in doubt and none has answered for Limits.Quiet. The controls have been asked
+// by then, if there are any ([Group.consult]); if one answers, it is they. Else
+// reserve endpoints are asked, one at a time: if one answers, the endpoints in
+// use are to blame; if none does, it is our own network, and nobody is judged
+// until it returns.
 type outage struct {
 	stage    stage
 	began    time.Time
@@ -34,6 +46,11 @@ type outage struct {
 	pause    time.Duration // until the one after that
 	turn     int
 	ended    time.Time // silence after questions asked before then proves nothing
+
+	asked time.Time // when controls were last asked
+	sweep time.Time // when they were asked together with all that are in doubt
+	up    bool      // one of them answered that
+	again bool      // one answered, but not all in doubt were asked: ask together
 }
 
 // quiet says whether every endpoint in use is in doubt, and since when nobody
@@ -67,6 +84,11 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 		g.fill(now)
 	}
 	since, all := g.quiet()
+	if all {
+		if next, wait := g.consult(since, now); wait {
+			return next
+		}
+	}
 	if o.stage == calm {
 		if !all {
 			return time.Time{}
@@ -74,7 +96,7 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 		if begin := since.Add(g.limits.Quiet); now.Before(begin) {
 			return begin
 		}
-		*o = outage{stage: asking, began: now, next: now, ended: o.ended, turn: o.turn}
+		*o = outage{stage: asking, began: now, next: now, ended: o.ended, turn: o.turn, asked: o.asked, sweep: o.sweep}
 	}
 	if now.Before(o.next) {
 		return o.next
@@ -84,12 +106,12 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 	if c := g.canary(late); c >= 0 && (o.canaries < g.limits.Canaries || late) {
 		o.canaries++
 		if late {
-			o.pause = min(2*o.pause, g.limits.RetestMax)
+			o.pause = min(lateGrowth*o.pause, g.limits.RetestMax)
 			o.late = now.Add(o.pause)
 		}
 		o.next = now.Add(g.limits.CanaryEvery)
 		r := &g.records[c]
-		r.Exposed, r.examining = true, true
+		r.Exposed, r.examining, r.begun = true, true, now
 		g.actions = append(g.actions,
 			Action{Kind: Canary, Endpoint: c},
 			Action{Kind: Examine, Endpoint: c, Depth: Greet})
@@ -97,8 +119,8 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 	}
 	if o.stage == asking {
 		o.stage = ours
-		o.pause = min(lateCanary, g.limits.RetestMax)
-		o.late = now.Add(o.pause)
+		o.pause = min(lateCanary*g.limits.CanaryEvery, g.limits.RetestMax)
+		o.late = now.Add(o.pause - g.limits.CanaryEvery) // the last canary was that long ago
 		g.actions = append(g.actions, Action{Kind: OutageBegan, Endpoint: -1})
 	}
 	// One look a second, each time at another endpoint, so that the return of
@@ -154,7 +176,8 @@ func (g *Group) heard(i int, now time.Time) {
 		return
 	}
 	if g.records[i].State == Reserve {
-		g.replaceSilent(i, now)
+		g.replaceSilent(i, now, "answered while every other endpoint was silent",
+			"silent while a canary answered, which has its slot now")
 	}
 	g.endOutage(i, now)
 	for j := range g.records {
@@ -168,7 +191,7 @@ func (g *Group) heard(i int, now time.Time) {
 // while nobody answered can only tell that nobody answered.
 func (g *Group) examineAfresh(j int, now time.Time) {
 	if r := &g.records[j]; r.examining {
-		r.examining, r.superseded = false, now
+		r.examining, r.begun = false, now
 	}
 	g.examineAt(j, now, Greet)
 }
@@ -178,13 +201,14 @@ func (g *Group) endOutage(i int, now time.Time) {
 	if g.out.stage == ours {
 		g.actions = append(g.actions, Action{Kind: OutageEnded, Endpoint: i})
 	}
-	g.out.stage = calm
+	g.out.stage, g.out.up, g.out.again = calm, false, false
 	g.out.ended = later(g.out.ended, now)
 }
 
-// replaceSilent puts a canary that answered into a free slot, or else into that
-// of the endpoint that has been silent longest.
-func (g *Group) replaceSilent(canary int, now time.Time) {
+// replaceSilent puts a reserve into a free slot, or else into that of the
+// endpoint that has been silent longest, each of them for a reason. It is false
+// if there is neither.
+func (g *Group) replaceSilent(heir int, now time.Time, because, why string) bool {
 	worst := -1
 	for _, j := range g.slots {
 		if j >= 0 && g.records[j].doubtful() && (worst < 0 || g.records[j].seen.Before(g.records[worst].seen)) {
@@ -195,7 +219,6 @@ func (g *Group) replaceSilent(canary int, now time.Time) {
 	if slot < 0 && worst >= 0 {
 		slot = g.records[worst].Slot
 		g.records[worst].Slot = -1
-		const why = "silent while a canary answered, which has its slot now"
 		if g.records[worst].State == Active {
 			g.move(worst, Doubted, now, Unknown, Silent, why)
 		} else {
@@ -203,6 +226,7 @@ func (g *Group) replaceSilent(canary int, now time.Time) {
 		}
 	}
 	if slot >= 0 {
-		g.serve(canary, slot, now, Unknown, "answered while every other endpoint was silent")
+		g.serve(heir, slot, now, Unknown, because)
 	}
+	return slot >= 0
 }
