@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
@@ -37,6 +38,10 @@ type Config struct {
 	// Prober examines endpoints. Without one an endpoint in doubt is never
 	// examined: silence then condemns nobody, and only traffic speaks.
 	Prober Prober
+	// Controls are hosts outside of the pool that tell trouble of our own network
+	// from that of the endpoints. Without any, reserve endpoints are exposed to
+	// find out. Their number overrides Limits.Controls.
+	Controls []Control
 	// RotateEvery moves each client to a fresh choice of endpoints at this
 	// interval, at its own moment; zero means never.
 	RotateEvery time.Duration
@@ -52,6 +57,7 @@ func (c Config) limits() policy.Limits {
 	if c.Active != 0 {
 		l.Active = c.Active
 	}
+	l.Controls = len(c.Controls)
 	return l
 }
 
@@ -60,6 +66,9 @@ func (c Config) Validate() error {
 	errs := []error{c.limits().Validate()}
 	if c.RotateEvery < 0 {
 		errs = append(errs, fmt.Errorf("rotation interval: must not be negative, got %s", c.RotateEvery))
+	}
+	if slices.Contains(c.Controls, nil) {
+		errs = append(errs, errors.New("controls: one of them is nil"))
 	}
 	return errors.Join(errs...)
 }

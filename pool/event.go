@@ -19,7 +19,8 @@ const (
 	Moved
 	// OutageBegan: no endpoint answers and no canary did: it is our network.
 	OutageBegan
-	// OutageEnded: somebody answers again.
+	// OutageEnded: somebody answers again, or those that were silent are gone or
+	// given up, as Text says.
 	OutageEnded
 	// Canary: the reserve Endpoint is exposed to learn whether it is us or them.
 	Canary
@@ -60,7 +61,10 @@ func (e Event) String() string {
 	case OutageBegan:
 		return "no endpoint answers: our own network is taken to be down"
 	case OutageEnded:
-		if e.Endpoint == nil {
+		switch {
+		case e.Endpoint == nil && e.Text != "":
+			return e.Text + ": it is not our own network, asking other endpoints"
+		case e.Endpoint == nil:
 			return "those that did not answer are gone: asking others"
 		}
 		return fmt.Sprintf("%s answers again: the network is back", e.Endpoint.Name())

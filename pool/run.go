@@ -35,9 +35,10 @@ func (p *Pool) Run(ctx context.Context) error {
 		}
 		now := time.Now()
 		actions, next := p.step(now)
+		q := p.consult(ctx, actions, now, &examinations)
 		for _, a := range actions {
 			if a.Kind == policy.Examine {
-				examinations.Go(func() { p.examine(ctx, a) })
+				examinations.Go(func() { p.examine(ctx, a, q) })
 			}
 		}
 		if p.moves.moved.Load() > 0 && movedAt.IsZero() {
@@ -121,8 +122,9 @@ func (p *Pool) event(a policy.Action, now time.Time) (Event, bool) {
 }
 
 // examine runs one examination, its controls beside it, and hands over the
-// results. Controls matter only if the endpoint itself stays silent.
-func (p *Pool) examine(ctx context.Context, a policy.Action) {
+// results. Controls matter only if the endpoint itself stays silent. The controls
+// outside of the pool are asked by q.
+func (p *Pool) examine(ctx context.Context, a policy.Action, q *question) {
 	e := p.endpoint(a.Endpoint)
 	if p.config.Prober == nil {
 		now := time.Now()
@@ -144,6 +146,9 @@ func (p *Pool) examine(ctx context.Context, a policy.Action) {
 		cancel()
 	}
 	wg.Wait()
+	if a.Outside && x.Greeting.NeedsWitness() {
+		controls = append(controls, q.witness())
+	}
 	if ctx.Err() != nil && x.Greeting == policy.None {
 		return // the pool is closing
 	}
@@ -167,7 +172,9 @@ func (p *Pool) endpoint(i int) *Endpoint {
 func (p *Pool) examined(e *Endpoint, x policy.Examination, controls []policy.Control) {
 	p.mu.Lock()
 	for _, c := range controls {
-		p.sync(p.endpoints[c.Endpoint])
+		if c.Endpoint != policy.Outside {
+			p.sync(p.endpoints[c.Endpoint])
+		}
 	}
 	p.sync(e)
 	p.group.Examined(e.index, x, controls)

@@ -132,6 +132,8 @@ type options struct {
 	selector policy.Selector
 	// adjust may add destinations or change the world before the relay starts.
 	adjust func(*arena)
+	// control, if not nil, makes a control outside of the pool.
+	control func(*arena) pool.Control
 }
 
 // inArena runs play in a bubble, with the load already going for warm.
@@ -180,9 +182,13 @@ func (a *arena) build(o options) (stop func()) {
 		o.adjust(a)
 	}
 
+	var controls []pool.Control
+	if o.control != nil {
+		controls = append(controls, o.control(a))
+	}
 	var err error
 	a.pool, err = pool.New(pool.Config{
-		Active: o.active, Selector: o.selector,
+		Active: o.active, Selector: o.selector, Controls: controls,
 		Seed:   seed(),
 		Prober: &probe.Prober{Upstream: &upstream.Dialer{Dial: a.dialAs("probe")}},
 	})

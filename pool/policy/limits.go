@@ -23,8 +23,8 @@ type Limits struct {
 	Quiet time.Duration
 	// CanaryEvery is the pause between canaries, default 2 s; Canaries is how
 	// many are asked in a row, default 3. Each one exposes a reserve. If all were
-	// silent, one more is asked after twice the pause, and so on with pauses that
-	// grow threefold.
+	// silent, one more is asked after 3 s, and so on with pauses that grow
+	// fivefold up to RetestMax.
 	CanaryEvery time.Duration
 	Canaries    int
 	// Controls is how many controls there are outside of the pool; default none.

@@ -18,18 +18,19 @@ const (
 // When the first few canaries were silent, it is taken to be our own network, and
 // yet more are asked: if they were blocked after all, the rest of the reserve
 // must not lie idle for ever, and if not, few addresses are to be exposed for
-// nothing. The first such pause is lateCanary times Limits.CanaryEvery, and each
-// is lateGrowth times the one before, up to Limits.RetestMax. With the defaults
-// canaries are asked 1, 3 and 5 s into the silence, then after 9 s, 21 s, 57 s,
-// 165 s. The fourth comes soon because requests still wait: many programs give
-// up after 10 s. The later ones come late because our own outages, unlike
-// blocked canaries, end by themselves: one of 9 s exposes no more than the first
-// three, one of 20 s four, one of 10 min eight. More at a time, or closer
-// together, would expose more in the outages of a few seconds that are common.
-const (
-	lateCanary = 2
-	lateGrowth = 3
-)
+// nothing. The pause after the first few is half as long again as those between
+// them, and each further one five times as long as the one before, up to
+// Limits.RetestMax. With the defaults canaries are asked 1, 3 and 5 s into the
+// silence, then after 8 s, 23 s, 98 s, 473 s.
+//
+// The fourth comes that soon because many programs give up after 10 s: a canary
+// that answers then is in time for requests of the first moment, even for those
+// that can move only with the verdict, a second later. The others come late
+// because our own outages end by themselves, and blocks do not. One of less than
+// 8 s, as most are, exposes no more than the first three, one of 10 min seven.
+// Two canaries at a time, or one each second, would expose more in just those
+// short outages; whoever wants to be quicker gives the pool a control.
+const lateGrowth = 5
 
 // outage is the question of us or them. It arises when every endpoint in use is
 // in doubt and none has answered for Limits.Quiet. The controls have been asked
@@ -119,7 +120,7 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 	}
 	if o.stage == asking {
 		o.stage = ours
-		o.pause = min(lateCanary*g.limits.CanaryEvery, g.limits.RetestMax)
+		o.pause = min(g.limits.CanaryEvery*3/2, g.limits.RetestMax)
 		o.late = now.Add(o.pause - g.limits.CanaryEvery) // the last canary was that long ago
 		g.actions = append(g.actions, Action{Kind: OutageBegan, Endpoint: -1})
 	}

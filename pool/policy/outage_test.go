@@ -65,7 +65,7 @@ func TestUs(t *testing.T) {
 				}
 			}
 			if span > 10*time.Second {
-				want := 4 // the fourth 4 s after the third
+				want := 4 // the fourth 3 s after the third
 				if span == time.Hour {
 					want = 8 // that is the whole reserve, which is then asked again
 				}
@@ -266,7 +266,7 @@ func TestLateCanary(t *testing.T) {
 }
 
 // The fourth canary is asked soon enough for those who wait for 10 s, and an
-// outage exposes no more than the first three canaries for 9 s, and four for
+// outage exposes no more than the first three canaries for 8 s, and four for
 // 20 s.
 func TestCanarySchedule(t *testing.T) {
 	d := settled(t)
@@ -277,12 +277,12 @@ func TestCanarySchedule(t *testing.T) {
 	if len(canaries) != 4 {
 		t.Fatalf("want 4 canaries in 20 s, got %d\n%s", len(canaries), d.story(at))
 	}
-	for n, after := range []time.Duration{0, 2 * time.Second, 4 * time.Second, 8 * time.Second} {
+	for n, after := range []time.Duration{0, 2 * time.Second, 4 * time.Second, 7 * time.Second} {
 		d.within("canary", canaries[n].at-canaries[0].at, after, after)
 	}
 	d.within("the first canary", canaries[0].at-at, 900*time.Millisecond, 1600*time.Millisecond)
 	d.run(10 * time.Minute)
-	if n := len(d.entries(policy.Canary, at)); n > 8 {
+	if n := len(d.entries(policy.Canary, at)); n > 7 {
 		t.Errorf("%d canaries in 10 minutes", n)
 	}
 }
