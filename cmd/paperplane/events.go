@@ -52,6 +52,10 @@ func logEvent(ctx context.Context, e pool.Event, log *slog.Logger) {
 		level, message = slog.LevelWarn, "no endpoint answers: our own network is taken to be down, requests wait"
 	case pool.OutageEnded:
 		message = "the network is back"
+		if e.Endpoint == nil {
+			message = "it is not our own network: asking other endpoints"
+		}
+		text("why", e.Text)
 	case pool.Canary:
 		message = "nobody answers: asking one from the reserve"
 	case pool.Missed:

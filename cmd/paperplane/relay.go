@@ -29,6 +29,7 @@ type relayOptions struct {
 	clients   int
 	replay    string
 	probes    probeTargets
+	controls  controlHosts
 	login     login
 	drain     time.Duration
 	log       logging
@@ -56,6 +57,12 @@ in a file. A host name stands for one endpoint per address. --active of the
 endpoints are in use; the others are the reserve, which is not touched until an
 endpoint is lost.
 
+When no endpoint answers, is it they or our own network? To find out, endpoints
+of the reserve are exposed, one after the other. With --control the relay first
+connects to a host of your choice, on the internet, that nobody blocks and where
+a connection gives nothing away; it says nothing there, and never connects while
+endpoints answer.
+
 Clients are told apart by their SOCKS user name, else by their address. On
 loopback any user name and password will do; --listen on any other address needs
 --user and --pass-file.`,
@@ -75,6 +82,7 @@ loopback any user name and password will do; --listen on any other address needs
 	choiceFlag(cmd, &o.replay, "replay", "which first flights may be sent again through another endpoint", "safe", "always", "never")
 	f.Var(number{&o.clients, 1, 1 << 20}, "max-clients", "open client connections at most; by default what the limit on open files is enough for")
 	f.Var(&o.probes, "probe", "URL to fetch through an endpoint to examine it; repeatable (default: what 'paperplane exit' serves itself)")
+	f.Var(&o.controls, "control", "host that shows, when no endpoint answers, whether our own network works; repeatable")
 	f.StringVar(&o.login.user, "user", "", "user name that clients must give")
 	f.StringVar(&o.login.passFile, "pass-file", "", "file with the password that clients must give")
 	f.Var(duration{to: &o.drain, zero: true}, "drain", "how long open streams may go on after the first signal")
@@ -106,8 +114,13 @@ func (o *relayOptions) run(ctx context.Context, p *program, args []string) error
 		return err
 	}
 
+	witnesses, err := o.controls.resolve(ctx, net.DefaultResolver, specs, o.probes.targets, log)
+	if err != nil {
+		return err
+	}
+
 	dialer := &upstream.Dialer{}
-	members, err := o.pool(dialer, specs, log)
+	members, err := o.pool(dialer, specs, controls(witnesses, dialer), log)
 	if err != nil {
 		return err
 	}
@@ -133,14 +146,14 @@ func (o *relayOptions) run(ctx context.Context, p *program, args []string) error
 	return o.serve(ctx, members, srv, l, log)
 }
 
-func (o *relayOptions) pool(dialer *upstream.Dialer, specs []policy.Spec, log *slog.Logger) (*pool.Pool, error) {
+func (o *relayOptions) pool(dialer *upstream.Dialer, specs []policy.Spec, controls []pool.Control, log *slog.Logger) (*pool.Pool, error) {
 	selector, err := policy.SelectorByName(o.policy)
 	if err != nil {
 		return nil, usagef("--policy: %w", err)
 	}
 	members, err := pool.New(pool.Config{
 		Active: o.active, Selector: selector, RotateEvery: o.rotate, Logger: warnings(log),
-		Prober: &probe.Prober{Upstream: dialer, Targets: o.probes.targets},
+		Prober: &probe.Prober{Upstream: dialer, Targets: o.probes.targets}, Controls: controls,
 	})
 	if err != nil {
 		return nil, err
