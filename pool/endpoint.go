@@ -9,7 +9,8 @@ import (
 )
 
 // Endpoint is a member of a [Pool]. There is one per endpoint, comparable by
-// pointer. All methods are safe for concurrent use.
+// pointer; one that was retired stays so, and if the endpoint is added again, that
+// is another. All methods are safe for concurrent use.
 type Endpoint struct {
 	pool   *Pool
 	index  int

@@ -47,7 +47,7 @@ func play(t *testing.T, seed uint64, script []byte) {
 	w := p.Watch()
 	defer w.Close()
 	model := make(map[string]policy.State)
-	retired := make(map[string]bool)
+	retired, exposed := make(map[string]bool), make(map[string]bool)
 	for len(script) > 0 {
 		op, i := next(), next()%24
 		s := spec(i)
@@ -56,12 +56,14 @@ func play(t *testing.T, seed uint64, script []byte) {
 		switch op % 6 {
 		case 0:
 			err := p.Add(s)
-			if known != errors.Is(err, pool.ErrDuplicate) || !known && err != nil {
-				t.Errorf("adding %s, known %t: %v", name, known, err)
+			there := known && !retired[name]
+			if there != errors.Is(err, pool.ErrDuplicate) || !there && err != nil {
+				t.Errorf("adding %s, there %t: %v", name, there, err)
 			}
 			if !known {
 				model[name] = policy.Reserve
 			}
+			retired[name] = false
 		case 1:
 			if got := p.Retire(name); got != known {
 				t.Errorf("retiring %s, known %t: %t", name, known, got)
@@ -78,9 +80,18 @@ func play(t *testing.T, seed uint64, script []byte) {
 		case 5:
 			pass(time.Duration(next()) * 40 * time.Millisecond)
 		}
+		if op%12 >= 6 {
+			continue // more happens before the pool looks
+		}
 		synctest.Wait()
 		follow(t, w, model)
 		compare(t, p, model, retired, active)
+		for _, r := range p.Endpoints() {
+			if exposed[r.Name] && !r.Exposed {
+				t.Errorf("%s was exposed, which is forgotten", r.Name)
+			}
+			exposed[r.Name] = r.Exposed
+		}
 		if t.Failed() {
 			return
 		}
@@ -114,8 +125,8 @@ func compare(t *testing.T, p *pool.Pool, model map[string]policy.State, retired 
 	for name, s := range model {
 		names = append(names, name)
 		byState[s] = append(byState[s], name)
-		if retired[name] && s != policy.Retired {
-			t.Errorf("%s is %s, and was retired", name, s)
+		if retired[name] != (s == policy.Retired) {
+			t.Errorf("%s is %s, retired: %t", name, s, retired[name])
 		}
 	}
 	slices.Sort(names)

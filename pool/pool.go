@@ -38,6 +38,9 @@ type Pool struct {
 	byName    map[string]*Endpoint
 	dirty     map[int]struct{} // rows to be written
 	synced    []int64          // per endpoint: the answer that the group knows of
+	// former are the handles, by index, of endpoints that were retired and added
+	// again since Run last looked: what happened until then is told of them.
+	former map[int][]*Endpoint
 
 	watchMu sync.Mutex
 	watches map[*Watch]struct{}
@@ -68,6 +71,7 @@ func New(c Config) (*Pool, error) {
 		byName:   make(map[string]*Endpoint),
 		wake:     make(chan struct{}, 1),
 		dirty:    make(map[int]struct{}),
+		former:   make(map[int][]*Endpoint),
 		watches:  make(map[*Watch]struct{}),
 	}
 	if p.selector == nil {
@@ -81,8 +85,9 @@ func New(c Config) (*Pool, error) {
 }
 
 // Add takes endpoints into the reserve; the best of them are put to use when
-// Run next looks, at once if it runs. Specs that cannot be used are left out,
-// and all of their errors are returned, joined.
+// Run next looks, at once if it runs. One that was retired is taken in again
+// under a fresh handle, and it is remembered if its address was exposed. Specs
+// that cannot be used are left out, and all of their errors are returned, joined.
 func (p *Pool) Add(specs ...policy.Spec) error {
 	now := time.Now()
 	p.mu.Lock()
@@ -90,22 +95,43 @@ func (p *Pool) Add(specs ...policy.Spec) error {
 	var errs []error
 	for _, s := range specs {
 		name := s.Name()
-		if _, ok := p.byName[name]; ok {
+		old := p.byName[name]
+		if old != nil && p.group.Record(old.index).State != policy.Retired {
 			errs = append(errs, fmt.Errorf("%s: %w", name, ErrDuplicate))
 			continue
 		}
-		i := p.group.Add(s, now)
-		e := &Endpoint{pool: p, index: i, spec: s, name: name, prefix: policy.Neighbourhood(s.Addr)}
+		e := &Endpoint{pool: p, spec: s, name: name, prefix: policy.Neighbourhood(s.Addr)}
 		e.listens.Store(true)
-		p.endpoints = append(p.endpoints, e)
-		p.synced = append(p.synced, 0)
+		if old == nil {
+			e.index = p.group.Add(s, now)
+			p.endpoints = append(p.endpoints, e)
+			p.synced = append(p.synced, 0)
+		} else {
+			p.restore(e, old, now)
+		}
 		p.byName[name] = e
-		p.dirty[i] = struct{}{}
+		p.dirty[e.index] = struct{}{}
 	}
 	errs = append(errs, p.store())
 	p.rouse()
 	return errors.Join(errs...)
 }
+
+// restore has e take the place of a retired handle. The lock is held.
+func (p *Pool) restore(e, old *Endpoint, now time.Time) {
+	e.index = old.index
+	p.group.Restore(e.index, e.spec, now)
+	p.endpoints[e.index], p.synced[e.index] = e, 0
+	if old.State() != policy.Retired {
+		p.former[e.index] = append(p.former[e.index], old)
+		old.state.Store(uint32(policy.Retired))
+	}
+	old.listens.Store(false)
+}
+
+// stale says whether a handle was retired and its endpoint has another one now:
+// what is seen of it counts no more. The lock is held.
+func (p *Pool) stale(e *Endpoint) bool { return p.endpoints[e.index] != e }
 
 // Endpoint finds a member by its name, nil if there is none.
 func (p *Pool) Endpoint(name string) *Endpoint {
@@ -145,8 +171,8 @@ func (p *Pool) Outage() bool {
 	return p.group.Outage()
 }
 
-// Retire takes an endpoint out for good; its open streams are left to end. It
-// reports whether there was one of that name.
+// Retire takes an endpoint out, until it is added again; its open streams are left
+// to end. It reports whether there was one of that name.
 func (p *Pool) Retire(name string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -162,6 +188,10 @@ func (p *Pool) Retire(name string) bool {
 // report hands trouble, and answers that matter now, to the group.
 func (p *Pool) report(e *Endpoint, ev policy.Evidence) {
 	p.mu.Lock()
+	if p.stale(e) {
+		p.mu.Unlock()
+		return
+	}
 	switch {
 	case ev.Outcome != policy.Answered:
 		p.sync(e)

@@ -78,6 +78,7 @@ func (p *Pool) step(now time.Time) ([]policy.Action, time.Time) {
 			p.dirty[a.Endpoint] = struct{}{}
 		}
 	}
+	clear(p.former)
 	for i := range p.dirty {
 		e := p.endpoints[i]
 		e.state.Store(uint32(p.group.Record(i).State))
@@ -105,6 +106,12 @@ func (p *Pool) event(a policy.Action, now time.Time) (Event, bool) {
 	ev := Event{At: now, Verdict: a.Verdict, Cause: a.Cause, Text: a.Why}
 	if a.Endpoint >= 0 {
 		ev.Endpoint = p.endpoints[a.Endpoint]
+		if former := p.former[a.Endpoint]; len(former) > 0 {
+			ev.Endpoint = former[0]
+			if a.To == policy.Retired {
+				p.former[a.Endpoint] = former[1:]
+			}
+		}
 	}
 	switch a.Kind {
 	case policy.Transition:
@@ -176,8 +183,10 @@ func (p *Pool) examined(e *Endpoint, x policy.Examination, controls []policy.Con
 			p.sync(p.endpoints[c.Endpoint])
 		}
 	}
-	p.sync(e)
-	p.group.Examined(e.index, x, controls)
+	if !p.stale(e) {
+		p.sync(e)
+		p.group.Examined(e.index, x, controls)
+	}
 	p.mu.Unlock()
 	p.rouse()
 }

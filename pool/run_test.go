@@ -191,6 +191,78 @@ func TestAddAndRetireWhileRunning(t *testing.T) {
 	})
 }
 
+// What was retired can be added again: it has a fresh handle, and the old one
+// stays retired and is not heard any more.
+func TestAddAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := new(fake)
+		p := running(t, pool.Config{Active: 1, Prober: f}, 2)
+		w := p.Watch()
+		defer w.Close()
+		old := p.Endpoint(p.InState(policy.Active)[0].Name)
+		name := old.Name()
+		again := old.Spec()
+		again.User, again.Password = "u", "changed"
+		if err := p.Add(again); !errors.Is(err, pool.ErrDuplicate) {
+			t.Errorf("while it is there: want %v, got %v", pool.ErrDuplicate, err)
+		}
+		p.Retire(name)
+		if err := p.Add(again); err != nil { // before Run has looked
+			t.Fatal(err)
+		}
+		if s := old.State(); s != policy.Retired {
+			t.Errorf("the old handle is %s", s)
+		}
+		synctest.Wait()
+		fresh := p.Endpoint(name)
+		if fresh == old || fresh.Spec() != again {
+			t.Errorf("want a fresh handle with what is known now, got %+v", fresh.Spec())
+		}
+		if rows := p.Endpoints(); len(rows) != 2 {
+			t.Errorf("want 2 rows, got %d", len(rows))
+		}
+		for _, r := range p.Endpoints() {
+			if r.Name == name && (!r.Exposed || r.Spec != again) {
+				t.Errorf("want it remembered that it was exposed, with its new password, got %+v", *r)
+			}
+		}
+		for _, want := range []struct {
+			e  *pool.Endpoint
+			to policy.State
+		}{{old, policy.Retired}, {fresh, policy.Reserve}} {
+			ev, err := w.Next(closed(t))
+			if err != nil || ev.Endpoint != want.e || ev.To != want.to {
+				t.Errorf("want %s to be %s, got %v, %v", name, want.to, ev, err)
+			}
+		}
+		if err := p.Add(again); !errors.Is(err, pool.ErrDuplicate) {
+			t.Errorf("once it is back: want %v, got %v", pool.ErrDuplicate, err)
+		}
+
+		for _, r := range p.InState(policy.Active) {
+			if r.Name != name {
+				p.Retire(r.Name)
+			}
+		}
+		synctest.Wait()
+		if s := fresh.State(); s != policy.Active || first(p, "a") != name {
+			t.Fatalf("want it in use again, got %s", s)
+		}
+		pass(time.Second)
+		at := time.Now()
+		see(old, policy.Greeting, policy.Reset)
+		pass(time.Second)
+		if n := len(f.since(at)); n > 0 || fresh.State() != policy.Active {
+			t.Errorf("the old handle is heard: %d examinations, it is %s", n, fresh.State())
+		}
+		see(fresh, policy.Greeting, policy.Reset)
+		synctest.Wait()
+		if s := fresh.State(); s != policy.Suspect {
+			t.Errorf("want the fresh one heard, got %s", s)
+		}
+	})
+}
+
 // A whole outage, seen from outside: nobody is dead, and all serve at the end.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -109,6 +109,13 @@ func (d *driver) add(s policy.Spec) int {
 	return i
 }
 
+// restore adds a retired endpoint again.
+func (d *driver) restore(i int, s policy.Spec) {
+	d.group.Restore(i, s, d.now)
+	d.running[i] = time.Time{} // what still runs is no concern of it
+	d.canaries[i] = false
+}
+
 // set gives endpoints a behaviour from now on.
 func (d *driver) set(a answer, endpoints ...int) {
 	for _, i := range endpoints {

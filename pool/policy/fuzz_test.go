@@ -59,7 +59,9 @@ func FuzzGroup(f *testing.F) {
 				d.group.Use(i, d.now)
 				d.dial(i)
 			case 5:
-				if next() < 40 {
+				if d.group.Record(i).State == policy.Retired {
+					d.restore(i, spec(i))
+				} else if next() < 40 {
 					d.group.Retire(i, d.now)
 				} else if d.group.Len() < 40 {
 					d.add(spec(d.group.Len()))

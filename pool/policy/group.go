@@ -20,6 +20,7 @@ type Record struct {
 	// Exposed is true once a packet has been sent to it from here.
 	Exposed bool
 
+	addr     netip.Addr
 	prefix   netip.Prefix
 	provider string
 
@@ -101,14 +102,16 @@ func NewGroup(l Limits, seed uint64) (*Group, error) {
 // Add takes in an endpoint as a reserve and returns its index.
 func (g *Group) Add(s Spec, now time.Time) int {
 	i := len(g.records)
+	g.records = append(g.records, newRecord(i, s, now))
+	return i
+}
+
+func newRecord(i int, s Spec, now time.Time) Record {
 	provider := s.Provider
 	if provider == "" {
 		provider = fmt.Sprintf("unknown %d", i)
 	}
-	g.records = append(g.records, Record{
-		Slot: -1, Since: now, prefix: Neighbourhood(s.Addr), provider: provider,
-	})
-	return i
+	return Record{Slot: -1, Since: now, addr: s.Addr, prefix: Neighbourhood(s.Addr), provider: provider}
 }
 
 // Len is how many endpoints were added, retired ones included.
@@ -124,11 +127,26 @@ func (g *Group) Slots() []int { return g.slots }
 // Outage is true while nobody answers and it is taken to be our own network.
 func (g *Group) Outage() bool { return g.out.stage == ours }
 
-// Retire takes endpoint i out for good.
+// Retire takes endpoint i out, until Restore.
 func (g *Group) Retire(i int, now time.Time) {
 	if g.records[i].State != Retired {
 		g.move(i, Removed, now, g.records[i].Verdict, None, "removed")
 	}
+}
+
+// Restore takes a retired endpoint in again as a reserve, under the same index and
+// with what its source says of it now. That it was exposed is not forgotten,
+// unless it has another address; a verdict is, and so is the failure of an
+// examination that still runs.
+func (g *Group) Restore(i int, s Spec, now time.Time) {
+	if g.records[i].State != Retired {
+		return
+	}
+	g.move(i, Restored, now, Unknown, None, "added again")
+	r := newRecord(i, s, now)
+	r.Why, r.begun = g.records[i].Why, now
+	r.Exposed = g.records[i].Exposed && g.records[i].addr == s.Addr
+	g.records[i] = r
 }
 
 // draw is 64 seeded pseudo-random bits.

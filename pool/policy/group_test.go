@@ -187,6 +187,49 @@ func TestRetire(t *testing.T) {
 	}
 }
 
+// An endpoint that comes back is a reserve like any other, of which it is known
+// that it was exposed; not so if it comes back at another address.
+func TestRestore(t *testing.T) {
+	for _, moved := range []bool{false, true} {
+		d := settled(t)
+		gone := d.group.Slots()[5]
+		d.group.Restore(gone, spec(gone), d.now)
+		if s := d.group.Record(gone).State; s != policy.Active {
+			t.Errorf("not retired, but restored: it is %s", s)
+		}
+		d.set(silent, gone)
+		d.run(10 * time.Second)
+		d.reached(gone, policy.Dead, 0)
+		d.group.Retire(gone, d.now)
+		d.advance()
+		s := spec(gone)
+		if moved {
+			s = spec(400)
+		}
+		at := d.since()
+		d.restore(gone, s)
+		d.advance()
+		r := d.group.Record(gone)
+		if r.State != policy.Reserve || r.Slot != -1 || r.Verdict != policy.Unknown || r.Exposed == moved {
+			t.Errorf("moved %t: want a reserve, got %+v", moved, r)
+		}
+		d.run(time.Hour)
+		if r := d.group.Record(gone); r.State != policy.Reserve || r.Exposed == moved {
+			t.Errorf("moved %t: want it left alone, got %s, exposed %t\n%s", moved, r.State, r.Exposed, d.story(at))
+		}
+		d.set(alive, gone)
+		for _, i := range d.everyone() {
+			if i != gone {
+				d.group.Retire(i, d.now)
+			}
+		}
+		d.run(time.Second)
+		if r := d.group.Record(gone); r.State != policy.Active || r.Verdict != policy.Alive {
+			t.Errorf("moved %t: want it in use, got %s, %s", moved, r.State, r.Verdict)
+		}
+	}
+}
+
 // Where nothing can be examined, traffic alone speaks, and nobody is locked out
 // for good.
 func TestWithoutExaminations(t *testing.T) {

@@ -9,8 +9,9 @@ package policy
 //
 // Besides, a suspect is benched if its slot has been given to another by the
 // time it is cleared; an endpoint in probation, and one of the reserve that was
-// asked as a canary, can be condemned; and from every state removed leads to
-// retired, which is the end. The words are those of [Event].
+// asked as a canary, can be condemned; from every state removed leads to retired,
+// and from there only restored leads back, to the reserve. The words are those of
+// [Event].
 type State uint8
 
 // The states.
@@ -26,7 +27,7 @@ const (
 	Dead
 	// Probation has answered one retest and waits for the second.
 	Probation
-	// Retired is out of the pool for good.
+	// Retired is out of the pool, unless it is added again.
 	Retired
 	// States is the number of states.
 	States

@@ -21,11 +21,13 @@ const (
 	Returned
 	// Removed: its source or the operator took it out.
 	Removed
+	// Restored: what was removed is back.
+	Restored
 	// Events is the number of events.
 	Events
 )
 
-var eventNames = [...]string{"needed", "doubted", "cleared", "benched", "condemned", "returned", "removed"}
+var eventNames = [...]string{"needed", "doubted", "cleared", "benched", "condemned", "returned", "removed", "restored"}
 
 // String is the event in lower case.
 func (e Event) String() string {
@@ -44,7 +46,7 @@ var transitions = map[State]map[Event]State{
 	Suspect:   {Cleared: Active, Benched: Reserve, Condemned: Dead, Removed: Retired},
 	Dead:      {Returned: Probation, Removed: Retired},
 	Probation: {Needed: Active, Benched: Reserve, Condemned: Dead, Removed: Retired},
-	Retired:   {},
+	Retired:   {Restored: Reserve},
 }
 
 // Next is the state that follows s upon e. It fails if e cannot happen in s;

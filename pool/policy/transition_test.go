@@ -25,7 +25,9 @@ func TestNext(t *testing.T) {
 		policy.Probation: {
 			policy.Needed: policy.Active, policy.Benched: policy.Reserve, policy.Condemned: policy.Dead, policy.Removed: policy.Retired,
 		},
-		policy.Retired: {},
+		policy.Retired: {
+			policy.Restored: policy.Reserve,
+		},
 	}
 	if len(want) != int(policy.States) {
 		t.Fatalf("the table has %d states, the package %d", len(want), policy.States)
