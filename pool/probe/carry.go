@@ -43,7 +43,7 @@ func (p *Prober) carry(ctx context.Context, s policy.Spec, session *upstream.Ses
 		now := time.Now()
 		if d.err == nil {
 			if own {
-				p.memory.update(name, func(e *trace) { e.served, e.refused = true, time.Time{} })
+				p.memory.update(name, now, func(e *trace) { e.served, e.refused = true, time.Time{} })
 			} else {
 				p.memory.succeeded(t, name, now)
 			}
@@ -82,6 +82,6 @@ func (p *Prober) counts(t Target, own bool, name string, d download, now time.Ti
 	if d.bytes > 0 || d.lost || p.memory.trace(name).served {
 		return true
 	}
-	p.memory.update(name, func(e *trace) { e.refused = now })
+	p.memory.update(name, now, func(e *trace) { e.refused = now })
 	return false
 }

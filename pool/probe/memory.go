@@ -11,12 +11,19 @@ import (
 // has died meanwhile does not condemn many.
 const lately = 10 * time.Minute
 
+// keep is for how long an endpoint is remembered that nobody examines. A pool
+// looks at what is in use every minute and at the dead every 10 minutes, so that
+// only the retired and the resting are forgotten; should they come back, their
+// next examination finds out anew.
+const keep = time.Hour
+
 // memory is what examinations leave for later ones. The zero value is ready to
-// use. It is safe for concurrent use. It grows with the endpoints ever
-// examined, some 100 bytes each.
+// use. It is safe for concurrent use. It never holds more than about twice as
+// many endpoints as were examined within one keep, some 100 bytes each.
 type memory struct {
 	mu        sync.Mutex
 	endpoints map[string]trace
+	prune     int // so many endpoints, and the forgotten are looked for
 	targets   map[Target]*health
 }
 
@@ -25,11 +32,12 @@ type trace struct {
 	rtt     time.Duration // the last examination's shortest handshake
 	served  bool          // it has answered for the reserved name
 	refused time.Time     // when it last refused that name, never having served it
+	used    time.Time     // when it was last examined
 }
 
 // health is what is remembered of a target: the last successes through two
 // different endpoints, so that there is one through another than any given,
-// and those that have failed since the last success.
+// and up to three of those that have failed since the last success.
 type health struct {
 	good   [2]success
 	failed map[string]struct{}
@@ -46,15 +54,41 @@ func (m *memory) trace(endpoint string) trace {
 	return m.endpoints[endpoint]
 }
 
-func (m *memory) update(endpoint string, f func(*trace)) {
+// touch notes that an endpoint is examined, if anything is known of it.
+func (m *memory) touch(endpoint string, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, ok := m.endpoints[endpoint]; ok {
+		e.used = now
+		m.endpoints[endpoint] = e
+	}
+}
+
+func (m *memory) update(endpoint string, now time.Time, f func(*trace)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.endpoints == nil {
 		m.endpoints = make(map[string]trace)
 	}
-	e := m.endpoints[endpoint]
+	e, known := m.endpoints[endpoint]
+	if !known && len(m.endpoints) >= m.prune {
+		m.forget(now)
+	}
 	f(&e)
+	e.used = now
 	m.endpoints[endpoint] = e
+}
+
+// forget drops those that were not examined for long. It goes through all only
+// when their number has doubled since, so that it costs next to nothing each
+// time. The lock is held.
+func (m *memory) forget(now time.Time) {
+	for name, e := range m.endpoints {
+		if now.Sub(e.used) > keep {
+			delete(m.endpoints, name)
+		}
+	}
+	m.prune = max(2*len(m.endpoints), 64)
 }
 
 func (m *memory) health(t Target) *health {
@@ -88,7 +122,9 @@ func (m *memory) failed(t Target, endpoint string, bytes bool, now time.Time) bo
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	h := m.health(t)
-	h.failed[endpoint] = struct{}{}
+	if len(h.failed) <= 2 {
+		h.failed[endpoint] = struct{}{}
+	}
 	for _, s := range h.good {
 		if s.through != "" && s.through != endpoint && now.Sub(s.at) <= lately {
 			return true

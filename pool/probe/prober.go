@@ -57,13 +57,14 @@ func (p *Prober) Probe(ctx context.Context, s policy.Spec, depth policy.Depth) p
 	defer cancel()
 
 	x := policy.Examination{Asked: time.Now(), Depth: depth}
+	p.memory.touch(s.Name(), x.Asked)
 	t := p.greet(limited, s, p.tries())
 	x.RTT, x.Err = t.rtt, t.err
 	x.Greeting = outcome(ctx, t.err)
 	if t.err != nil {
 		x.Phase = t.phase
 	} else if t.rtt > 0 {
-		p.memory.update(s.Name(), func(e *trace) { e.rtt = t.rtt })
+		p.memory.update(s.Name(), x.Asked, func(e *trace) { e.rtt = t.rtt })
 	}
 	if t.session != nil {
 		if depth == policy.Carry {
