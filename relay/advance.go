@@ -82,11 +82,13 @@ func (r *race) lateness(a *attempt, now time.Time) (due time.Time, overdue bool)
 	if now.Before(due) {
 		if a.active && a.endpoint.State() != policy.Active {
 			a.active, a.overdue[phase] = false, true
+			r.distrust(a)
 			return due, true
 		}
 		return due, false
 	}
 	a.overdue[phase] = true
+	r.distrust(a)
 	a.endpoint.Report(policy.Evidence{Phase: phase, Outcome: policy.Overdue, Asked: since, At: now})
 	r.server.stats.hedges.Add(1)
 	return due, true
@@ -165,13 +167,14 @@ func (r *race) lookAfter(a *attempt, now time.Time) time.Time {
 	return look
 }
 
-// pass has the next endpoint asked beside a.
+// pass has the next endpoint asked beside a, unless a companion is about to ask
+// the same one afresh; if that comes to nothing, the next is asked because of it.
 func (r *race) pass(a *attempt) {
 	if a.request.passed {
 		return
 	}
 	a.request.passed = true
-	if r.needy() {
+	if r.needy() && r.companion(a) == nil {
 		r.next(1)
 	}
 }
@@ -195,7 +198,9 @@ func (r *race) inspect(a *attempt, now time.Time) {
 	if outcome == policy.None {
 		return
 	}
-	if q.reported != outcome && q.reported != policy.Silent {
+	if r.companion(a) != nil && outcome == policy.Overdue {
+		// The same silence is the companion's to tell, once.
+	} else if q.reported != outcome && q.reported != policy.Silent {
 		q.reported = outcome
 		a.endpoint.Report(policy.Evidence{Phase: policy.Request, Outcome: outcome, Asked: q.asked, At: now})
 	}

@@ -34,6 +34,8 @@ type attempt struct {
 	active  bool                 // its endpoint was, when the phase was entered
 	overdue [policy.Request]bool // what has been reported
 	request question
+	spare   *spare // what it began with, if that was a warm connection
+	place   *shelf // where its session belongs if the race has no need of it
 
 	// Written by the attempt before it reports.
 	session *upstream.Session

@@ -38,6 +38,12 @@ type Config struct {
 	// what MostClients says when the Server is made.
 	MaxClients int
 
+	// Warm is how many connections are kept ready for each active endpoint that
+	// clients ask for: open, authenticated, and two or three round trips nearer to
+	// a request's first byte. An endpoint that nobody asks for has none. Zero
+	// means 2; a negative number means none at all.
+	Warm int
+
 	// Replay says which first flights may be sent again through another
 	// endpoint. The zero value is [Safe].
 	Replay Replay
@@ -54,6 +60,7 @@ type Config struct {
 const (
 	DefaultPatience         = 30 * time.Second
 	DefaultHandshakeTimeout = 10 * time.Second
+	DefaultWarm             = 2
 )
 
 // Validate reports everything that is wrong with c, joined.
@@ -99,6 +106,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxClients == 0 {
 		c.MaxClients = MostClients()
+	}
+	if c.Warm == 0 {
+		c.Warm = DefaultWarm
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

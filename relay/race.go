@@ -160,10 +160,25 @@ func (r *race) asking(ep *pool.Endpoint) bool {
 	return false
 }
 
+// start asks ep on a warm connection, if there is one and no other CONNECT is
+// pending, and in any case opens a new one.
 func (r *race) start(ep *pool.Endpoint) {
+	var place *shelf
+	if r.needy() {
+		if sp := r.server.warm.take(ep); sp != nil {
+			r.resume(sp)
+			place = sp.shelf
+		}
+	}
+	r.open(ep, place)
+}
+
+// open starts an attempt with a new connection.
+func (r *race) open(ep *pool.Endpoint, place *shelf) {
 	s := r.server
 	ctx, cancel := context.WithTimeout(s.ctx, attemptLimit)
 	a := newAttempt(ep, r.batch, cancel)
+	a.place = place
 	r.running = append(r.running, a)
 	s.work.Go(func() { r.run(ctx, a) })
 }
@@ -174,18 +189,17 @@ func (r *race) run(ctx context.Context, a *attempt) {
 	s := r.server
 	a.session, a.err = a.open(ctx, s.config.Upstream)
 	s.losers.end(a)
-	if !r.tell(a) {
-		if a.session != nil {
-			_ = a.session.Close()
-		}
-		return
-	}
 	if a.err != nil {
+		a.fall()
+		r.tell(a)
 		return
 	}
-	if !<-a.take {
-		_ = a.session.Close()
+	if !r.tell(a) || !<-a.take {
+		s.warm.give(a.endpoint, a.session, a.place)
 		return
+	}
+	if a.place != nil {
+		a.place.vacate()
 	}
 	// From here on the destination has a part in it, and the end of the race
 	// ends it.
@@ -214,7 +228,7 @@ func (r *race) finish() {
 		r.server.room.leave()
 	}
 	for _, a := range r.running {
-		if a.request.asked.IsZero() && r.server.losers.keep(a) {
+		if a.request.asked.IsZero() && (a.place != nil || r.server.losers.keep(a)) {
 			continue
 		}
 		a.cancel()
@@ -239,8 +253,14 @@ func (r *race) handle(a *attempt) (grant, error) {
 	}
 	r.drop(a)
 	if a.err == nil {
+		if a.spare != nil {
+			a.spare.shelf.served()
+		}
 		r.granted(a)
 		return grant{a.conn, a.endpoint}, nil
+	}
+	if a.spare != nil && r.replace(a) {
+		return grant{}, nil
 	}
 	return grant{}, r.failed(a)
 }
@@ -259,6 +279,7 @@ func (r *race) opened(a *attempt) {
 		return
 	}
 	r.drop(a)
+	r.distrust(a)
 	late := a.overdue[policy.Connect] || a.overdue[policy.Greeting]
 	if !late && r.needy() {
 		r.next(1) // what was overdue has company already

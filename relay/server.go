@@ -35,6 +35,7 @@ type Server struct {
 	budget *budget
 	losers losers
 	room   *room
+	warm   *warm
 	watch  watch
 
 	ctx    context.Context // ends all work of the server
@@ -64,6 +65,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.room = newRoom(s, c.Seed)
+	s.warm = newWarm(s, s.config.Warm, c.Seed)
 	s.watch.server = s
 	return s, nil
 }
@@ -133,6 +135,12 @@ func (s *Server) admit(c net.Conn) {
 	})
 }
 
+// crowded reports whether the limit on clients is so near that what they need
+// comes before what they might.
+func (s *Server) crowded() bool {
+	return s.stats.clients.Load() > int64(s.config.MaxClients)*7/8
+}
+
 // release ends what admit began. It is called once for each connection, by
 // whoever used it last.
 func (s *Server) release(c net.Conn) {
@@ -147,6 +155,7 @@ func (s *Server) release(c net.Conn) {
 // When it returns, no goroutine of the Server is left, and Serve returns.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
+	s.warm.end()
 	left := make(chan struct{})
 	go func() {
 		s.clients.Wait()

@@ -15,6 +15,11 @@ type Stats struct {
 	// SecondOpinions is how many failure replies were checked through another
 	// endpoint.
 	Hedges, SecondOpinions int64
+	// WarmHits is how many times a request found a warm connection to the
+	// endpoint that it was to ask, WarmMisses how many times it did not. WarmLost
+	// is how many of those turned out to be dead, and had their request go on over
+	// a new one.
+	WarmHits, WarmMisses, WarmLost int64
 	// Moved is how many first flights went on through another endpoint.
 	Moved int64
 	// Cut is how many streams were cut because of a verdict, Broken how many
@@ -30,6 +35,7 @@ type Stats struct {
 type stats struct {
 	requests, granted, refused, left, failed atomic.Int64
 	hedges, secondOpinions, moved            atomic.Int64
+	warmHits, warmMisses, warmLost           atomic.Int64
 	cut, broken, up, down                    atomic.Int64
 	clients, open                            atomic.Int64
 }
@@ -41,6 +47,7 @@ func (s *Server) Stats() Stats {
 		Requests: c.requests.Load(), Granted: c.granted.Load(), Refused: c.refused.Load(),
 		Left: c.left.Load(), Failed: c.failed.Load(),
 		Hedges: c.hedges.Load(), SecondOpinions: c.secondOpinions.Load(), Moved: c.moved.Load(),
+		WarmHits: c.warmHits.Load(), WarmMisses: c.warmMisses.Load(), WarmLost: c.warmLost.Load(),
 		Cut: c.cut.Load(), Broken: c.broken.Load(), Up: c.up.Load(), Down: c.down.Load(),
 		Clients: c.clients.Load(), Open: c.open.Load(),
 	}

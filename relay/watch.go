@@ -101,6 +101,7 @@ func (w *watch) follow() {
 			w.endAll()
 			return
 		}
+		w.server.warm.heed(ev)
 		if ev.Endpoint != nil && ev.To == policy.Dead && ev.From != policy.Dead {
 			for _, t := range w.olderThan(ev.Endpoint, ev.At) {
 				t.cut()

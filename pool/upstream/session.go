@@ -8,7 +8,6 @@ import (
 	"os"
 	"strconv"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/net/proxy"
 
@@ -19,9 +18,10 @@ import (
 // one request. It is safe for concurrent use; of several calls of Request one
 // is served.
 type Session struct {
-	conn net.Conn
-	name string
-	used atomic.Bool
+	conn  net.Conn
+	name  string
+	used  atomic.Bool
+	vigil vigil
 }
 
 // Negotiate greets the endpoint at the other end of c and authenticates, if
@@ -72,8 +72,8 @@ func (s *Session) Request(ctx context.Context, destination string) (net.Conn, er
 	return s.conn, nil
 }
 
-// Conn is the session's connection, for reading its flow or waiting on it. It
-// must not be read from or written to.
+// Conn is the session's connection, for reading its flow and setting its
+// keep-alive. It must not be read from or written to; see Await.
 func (s *Session) Conn() net.Conn { return s.conn }
 
 // Close closes the connection, unless Request has handed it on.
@@ -106,7 +106,7 @@ func speak(ctx context.Context, c, shim net.Conn, auth *proxy.Auth, destination 
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
-		_ = c.SetDeadline(time.Unix(1, 0))
+		_ = c.SetDeadline(past)
 	})
 	_, err = client.DialWithConn(context.Background(), shim, "tcp", destination)
 	if !stop() {
