@@ -198,11 +198,15 @@ func (r *race) inspect(a *attempt, now time.Time) {
 	if outcome == policy.None {
 		return
 	}
-	if r.companion(a) != nil && outcome == policy.Overdue {
-		// The same silence is the companion's to tell, once.
-	} else if q.reported != outcome && q.reported != policy.Silent {
+	// An overdue companion tells of the same silence; once is enough.
+	told := outcome == policy.Overdue && r.companion(a) != nil
+	if !told && q.reported != outcome && q.reported != policy.Silent {
 		q.reported = outcome
 		a.endpoint.Report(policy.Evidence{Phase: policy.Request, Outcome: outcome, Asked: q.asked, At: now})
+	}
+	if a.spare != nil && !q.passed && r.companion(a) == nil {
+		r.forgotten(a)
+		return
 	}
 	r.pass(a)
 }

@@ -57,6 +57,17 @@ func (r *race) distrust(a *attempt) {
 	}
 }
 
+// forgotten is called when nothing comes on a warm connection whose companion has
+// been answered: the path is there, and somebody on it has forgotten the
+// connection. The same endpoint is asked again, on a younger one.
+func (r *race) forgotten(a *attempt) {
+	a.request.passed = true
+	a.spare.shelf.clear(a.request.asked)
+	if r.needy() {
+		r.start(a.endpoint)
+	}
+}
+
 // replace takes a request that has failed on a warm connection. It is true if
 // the failure is the connection's own, which is no evidence: then the request
 // goes on with a new one.

@@ -41,16 +41,37 @@ type rig struct {
 
 	mu     sync.Mutex
 	border map[netip.Addr]blocker.Act
+	older  map[netip.Addr]forgetting
 	asked  map[string]int // CONNECTs by endpoint
 	dialed map[string]int // dials by address
+	trail  []rigDial      // those of the relay
 
 	over chan struct{} // closed when play has ended
 }
 
+// rigDial is one connection that the relay has opened.
+type rigDial struct {
+	at       time.Time
+	endpoint int
+	state    policy.State // of the endpoint, then
+	conn     *memnet.Conn
+}
+
+// forgetting is what the border does to flows that are older than a given time.
+type forgetting struct {
+	before time.Time
+	act    blocker.Act
+}
+
 type rigConfig struct {
-	endpoints int // default 4
+	endpoints int           // default 4
+	active    int           // of them; default 8
+	trip      time.Duration // in place of rigTrip
+	password  string        // of the endpoints' user, if not empty
 	relay     relay.Config
 	noProbes  bool
+	// noFlow hides from the relay what the transport knows.
+	noFlow bool
 	// interfere, if not nil, may fail a dial of the relay's.
 	interfere func() error
 	// socks, if not nil, replaces the endpoint of a number.
@@ -63,10 +84,16 @@ type rigConfig struct {
 func inRig(t *testing.T, c rigConfig, play func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, border: make(map[netip.Addr]blocker.Act), asked: make(map[string]int), dialed: make(map[string]int), over: make(chan struct{})}
+		r := &rig{
+			t: t, border: make(map[netip.Addr]blocker.Act), older: make(map[netip.Addr]forgetting),
+			asked: make(map[string]int), dialed: make(map[string]int), over: make(chan struct{}),
+		}
+		if c.trip == 0 {
+			c.trip = rigTrip
+		}
 		r.network = memnet.New(func(_ *memnet.Host, _, to netip.AddrPort) memnet.Path {
 			if to.Addr().As4()[0] == 52 {
-				return memnet.Path{Near: rigTrip / 4, Far: rigTrip / 4, Border: rigBorder{r, to.Addr()}}
+				return memnet.Path{Near: c.trip / 4, Far: c.trip / 4, Border: rigBorder{r, to.Addr(), time.Now()}}
 			}
 			return memnet.Path{}
 		})
@@ -106,18 +133,21 @@ func (r *rig) build(c rigConfig) (stop func()) {
 			closers = append(closers, func() { l.Close() })
 			continue
 		}
-		e := &exit.Server{Open: true, Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
+		e := &exit.Server{Open: c.password == "", Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
 			r.count(r.asked, h.Addr().String())
 			if c.destination != nil {
 				return c.destination(ctx, n, address)
 			}
 			return r.reach(ctx, n, address)
 		}}
+		if c.password != "" {
+			e.Users = map[string]string{"relay": c.password}
+		}
 		wg.Go(func() { _ = e.Serve(l) })
 		closers = append(closers, func() { e.Close() })
 	}
 
-	dialer := &upstream.Dialer{Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
+	dial := func(ctx context.Context, address string) (*memnet.Conn, error) {
 		r.count(r.dialed, address)
 		if c.interfere != nil {
 			if err := c.interfere(); err != nil {
@@ -125,8 +155,27 @@ func (r *rig) build(c rigConfig) (stop func()) {
 			}
 		}
 		return r.home.Dial(ctx, netip.MustParseAddrPort(address))
+	}
+	prober := &upstream.Dialer{Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
+		return dial(ctx, address)
 	}}
-	cfg := pool.Config{Seed: 1, Prober: rigProber(dialer)}
+	dialer := &upstream.Dialer{Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
+		n := r.number(address)
+		d := rigDial{at: time.Now(), endpoint: n, state: r.state(n)}
+		conn, err := dial(ctx, address)
+		d.conn = conn
+		r.mu.Lock()
+		r.trail = append(r.trail, d)
+		r.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		if c.noFlow {
+			return struct{ net.Conn }{conn}, nil
+		}
+		return conn, nil
+	}}
+	cfg := pool.Config{Seed: 1, Active: c.active, Prober: rigProber(prober)}
 	if c.noProbes {
 		cfg.Prober = nil
 	}
@@ -135,7 +184,11 @@ func (r *rig) build(c rigConfig) (stop func()) {
 		r.t.Fatal(err)
 	}
 	for n, h := range r.hosts {
-		if err := r.pool.Add(policy.Spec{Host: h.Addr().String(), Addr: h.Addr(), Port: 1080, Provider: fmt.Sprint("p", n)}); err != nil {
+		spec := policy.Spec{Host: h.Addr().String(), Addr: h.Addr(), Port: 1080, Provider: fmt.Sprint("p", n)}
+		if c.password != "" {
+			spec.User, spec.Password = "relay", c.password
+		}
+		if err := r.pool.Add(spec); err != nil {
 			r.t.Fatal(err)
 		}
 	}
@@ -193,14 +246,25 @@ func (r *rig) block(n int, act blocker.Act) {
 	r.border[r.hosts[n].Addr()] = act
 }
 
+// forget does it to the connections only that there are by now.
+func (r *rig) forget(n int, act blocker.Act) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.older[r.hosts[n].Addr()] = forgetting{time.Now(), act}
+}
+
 type rigBorder struct {
 	rig  *rig
 	addr netip.Addr
+	born time.Time
 }
 
 func (b rigBorder) Inspect(blocker.Packet, time.Time) blocker.Decision {
 	b.rig.mu.Lock()
 	defer b.rig.mu.Unlock()
+	if f := b.rig.older[b.addr]; b.born.Before(f.before) {
+		return blocker.Decision{Act: f.act}
+	}
 	return blocker.Decision{Act: b.rig.border[b.addr]}
 }
 
