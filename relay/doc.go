@@ -18,6 +18,20 @@
 // together and go on together when any endpoint answers, until their patience
 // ends.
 //
+// # Warm connections
+//
+// For an active endpoint that clients ask for, a few connections are kept that
+// are open and negotiated, as many as the demand asks for and [Config].Warm
+// allows. A request on one of them has its first byte after two round trips. A new
+// connection is opened beside it in the same moment: it replaces the one that was
+// taken; should that turn out to be dead, the request goes on with it; and it is a
+// fresh handshake that tells a slow destination from a lost endpoint. The client
+// hears of success when the endpoint has said so, as ever.
+//
+// An endpoint that ends a connection at rest has an idle limit, which is learned
+// and kept. What else happens to connections at rest has the endpoint examined,
+// and never more.
+//
 // # The stream
 //
 // Until the first byte from the destination has been handed to the client, what
@@ -35,5 +49,5 @@
 // # Goroutines
 //
 // Every goroutine belongs to a [Server], which waits for all of them in
-// [Server.Shutdown] and [Server.Close]. A stream costs two.
+// [Server.Shutdown] and [Server.Close]. A stream costs two, a warm connection one.
 package relay

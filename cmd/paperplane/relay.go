@@ -27,6 +27,7 @@ type relayOptions struct {
 	rotate    time.Duration
 	patience  time.Duration
 	clients   int
+	warm      int
 	replay    string
 	probes    probeTargets
 	controls  controlHosts
@@ -38,7 +39,7 @@ type relayOptions struct {
 func relayCommand(p *program) *cobra.Command {
 	o := &relayOptions{
 		listen: "127.0.0.1:1080", active: 8, policy: "sticky", patience: 30 * time.Second,
-		clients: relay.MostClients(), replay: "safe", drain: 10 * time.Second,
+		clients: relay.MostClients(), warm: relay.DefaultWarm, replay: "safe", drain: 10 * time.Second,
 	}
 	cmd := &cobra.Command{
 		Use:   "relay [flags] [URL ...]",
@@ -80,6 +81,7 @@ loopback any user name and password will do; --listen on any other address needs
 	f.Var(duration{to: &o.rotate, zero: true}, "rotate-every", "move each client to another endpoint this often; 0s is never")
 	f.Var(duration{to: &o.patience}, "patience", "how long a request may wait for an endpoint that works")
 	choiceFlag(cmd, &o.replay, "replay", "which first flights may be sent again through another endpoint", "safe", "always", "never")
+	f.Var(number{&o.warm, 0, 16}, "warm", "connections kept ready for each endpoint that clients ask for; 0 keeps none")
 	f.Var(number{&o.clients, 1, 1 << 20}, "max-clients", "open client connections at most; by default what the limit on open files is enough for")
 	f.Var(&o.probes, "probe", "URL to fetch through an endpoint to examine it; repeatable (default: what 'paperplane exit' serves itself)")
 	f.Var(&o.controls, "control", "host that shows, when no endpoint answers, whether our own network works; repeatable")
@@ -130,7 +132,7 @@ func (o *relayOptions) run(ctx context.Context, p *program, args []string) error
 	}
 	srv, err := relay.New(relay.Config{
 		Pool: members, Upstream: dialer, Users: users, Patience: o.patience, MaxClients: o.clients,
-		Replay: replay, Logger: log,
+		Warm: warmth(o.warm), Replay: replay, Logger: log,
 	})
 	if err != nil {
 		return err
@@ -144,6 +146,14 @@ func (o *relayOptions) run(ctx context.Context, p *program, args []string) error
 	fmt.Fprintf(p.stdout, "relay listens on socks5://%s with %s: %d active, %d in reserve\n",
 		l.Addr(), count(len(specs), "endpoint"), active, len(specs)-active)
 	return o.serve(ctx, members, srv, l, log)
+}
+
+// warmth is --warm as relay.Config takes it, where 0 is the default.
+func warmth(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
 }
 
 func (o *relayOptions) pool(dialer *upstream.Dialer, specs []policy.Spec, controls []pool.Control, log *slog.Logger) (*pool.Pool, error) {

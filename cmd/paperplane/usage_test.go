@@ -50,6 +50,7 @@ func TestUsage(t *testing.T) {
 		{"relay " + url + " --rotate-every -1s", "paperplane relay: --rotate-every: must not be negative, got -1s (see 'paperplane relay --help')"},
 		{"relay " + url + " --active 0", "paperplane relay: --active: must be from 1 to 256, got 0 (see 'paperplane relay --help')"},
 		{"relay " + url + " --active many", `paperplane relay: --active: must be a whole number, got "many" (see 'paperplane relay --help')`},
+		{"relay " + url + " --warm -1", "paperplane relay: --warm: must be from 0 to 16, got -1 (see 'paperplane relay --help')"},
 		{"relay " + url + " --max-clients 0", "paperplane relay: --max-clients: must be from 1 to 1048576, got 0 (see 'paperplane relay --help')"},
 		{"relay " + url + " --policy best", `paperplane relay: --policy: must be one of least-latency, random, round-robin, sticky, got "best" (see 'paperplane relay --help')`},
 		{"relay " + url + " --replay maybe", `paperplane relay: --replay: must be one of safe, always, never, got "maybe" (see 'paperplane relay --help')`},
