@@ -22,6 +22,11 @@ import (
 // CONNECT through an endpoint, one byte there and back, and the end. Client,
 // endpoint and destination are counted in.
 func BenchmarkDialMemory(b *testing.B) {
+	b.Run("cold", func(b *testing.B) { dialMemory(b, -1) })
+	b.Run("warm", func(b *testing.B) { dialMemory(b, 0) })
+}
+
+func dialMemory(b *testing.B, warm int) {
 	network := memnet.New(nil)
 	defer network.Close()
 	host := func(addr string) *memnet.Host {
@@ -57,7 +62,7 @@ func BenchmarkDialMemory(b *testing.B) {
 	changed := p.Changed()
 	wg.Go(func() { _ = p.Run(ctx) })
 	<-changed
-	s, err := relay.New(relay.Config{Pool: p, Upstream: &upstream.Dialer{
+	s, err := relay.New(relay.Config{Pool: p, Warm: warm, Upstream: &upstream.Dialer{
 		Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
 			return home.Dial(ctx, netip.MustParseAddrPort(address))
 		},
@@ -137,7 +142,12 @@ func BenchmarkThroughputLoopback(b *testing.B) {
 
 // BenchmarkConnectLoopback is one whole request over kernel sockets.
 func BenchmarkConnectLoopback(b *testing.B) {
-	r := onLoopback(b, 4)
+	b.Run("cold", func(b *testing.B) { connectLoopback(b, -1) })
+	b.Run("warm", func(b *testing.B) { connectLoopback(b, 0) })
+}
+
+func connectLoopback(b *testing.B, warm int) {
+	r := onLoopbackWith(b, 4, relay.Config{Warm: warm})
 	site := destination(b, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -34,6 +34,11 @@ type kernel struct {
 // test.
 func onLoopback(t testing.TB, n int) *kernel {
 	t.Helper()
+	return onLoopbackWith(t, n, relay.Config{})
+}
+
+func onLoopbackWith(t testing.TB, n int, c relay.Config) *kernel {
+	t.Helper()
 	r := &kernel{}
 	var wg sync.WaitGroup
 	p, err := pool.New(pool.Config{})
@@ -58,7 +63,8 @@ func onLoopback(t testing.TB, n int) *kernel {
 	wg.Go(func() { _ = p.Run(ctx) })
 	<-changed // endpoints are in use
 
-	if r.server, err = relay.New(relay.Config{Pool: p}); err != nil {
+	c.Pool = p
+	if r.server, err = relay.New(c); err != nil {
 		t.Fatal(err)
 	}
 	l := listen(t)
