@@ -204,7 +204,7 @@ func (r *race) inspect(a *attempt, now time.Time) {
 		q.reported = outcome
 		a.endpoint.Report(policy.Evidence{Phase: policy.Request, Outcome: outcome, Asked: q.asked, At: now})
 	}
-	if a.spare != nil && !q.passed && r.companion(a) == nil {
+	if a.spare != nil && !q.passed && !r.again && r.companion(a) == nil {
 		r.forgotten(a)
 		return
 	}

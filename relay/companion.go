@@ -7,7 +7,7 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 )
 
-// A request on a warm connection has a companion: an attempt at the same
+// What follows is for requests on warm connections. Each has a companion: an attempt at the same
 // endpoint, begun in the same moment with a new connection. If all is well, the
 // answer comes before the companion is ready, and the companion's session takes
 // the warm one's place on the shelf. If the warm connection turns out to be dead,
@@ -59,9 +59,10 @@ func (r *race) distrust(a *attempt) {
 
 // forgotten is called when nothing comes on a warm connection whose companion has
 // been answered: the path is there, and somebody on it has forgotten the
-// connection. The same endpoint is asked again, on a younger one.
+// connection. The same endpoint is asked again, on a younger one; but only once,
+// for it may be the request itself that does not get through.
 func (r *race) forgotten(a *attempt) {
-	a.request.passed = true
+	a.request.passed, r.again = true, true
 	a.spare.shelf.clear(a.request.asked)
 	if r.needy() {
 		r.start(a.endpoint)

@@ -40,6 +40,7 @@ type race struct {
 	events  chan *attempt
 	over    chan struct{}
 	hedged  bool      // time alone has hedged a CONNECT once
+	again   bool      // an endpoint has been asked again for a forgotten connection
 	refused *refusal  // the first endpoint's failure reply
 	broken  []refusal // endpoints that failed while CONNECT was pending
 }

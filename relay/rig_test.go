@@ -70,8 +70,8 @@ type rigConfig struct {
 	password  string        // of the endpoints' user, if not empty
 	relay     relay.Config
 	noProbes  bool
-	// noFlow hides from the relay what the transport knows.
-	noFlow bool
+	// wrap, if not nil, stands between the relay and its connections to endpoints.
+	wrap func(number int, c *memnet.Conn) net.Conn
 	// interfere, if not nil, may fail a dial of the relay's.
 	interfere func() error
 	// socks, if not nil, replaces the endpoint of a number.
@@ -170,8 +170,8 @@ func (r *rig) build(c rigConfig) (stop func()) {
 		if err != nil {
 			return nil, err
 		}
-		if c.noFlow {
-			return struct{ net.Conn }{conn}, nil
+		if c.wrap != nil {
+			return c.wrap(n, conn), nil
 		}
 		return conn, nil
 	}}

@@ -28,7 +28,8 @@ func newWarm(s *Server, most int, seed uint64) *warm {
 }
 
 // take counts a request for an endpoint, and gives it a warm connection if there
-// is one. The place on the shelf goes with it: see shelf.vacate and shelf.fill.
+// is one. The connection's place on the shelf goes with it, to be filled again
+// with give or given up with shelf.vacate.
 func (w *warm) take(ep *pool.Endpoint) *spare {
 	if w.most == 0 || w.ended.Load() || ep.State() != policy.Active {
 		return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 	"github.com/paperplane-relay/paperplane/relay"
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/memnet"
 )
 
 // firstByte makes one whole request and returns how long its first byte took.
@@ -490,7 +491,11 @@ func TestLostEndpointWithWarmConnections(t *testing.T) {
 		{"down", func(r *rig, n int) { r.hosts[n].Vanish() }, 250 * time.Millisecond, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inRig(t, rigConfig{noFlow: c.noFlow}, func(r *rig) {
+			var hide func(int, *memnet.Conn) net.Conn
+			if c.noFlow {
+				hide = func(_ int, c *memnet.Conn) net.Conn { return struct{ net.Conn }{c} }
+			}
+			inRig(t, rigConfig{wrap: hide}, func(r *rig) {
 				r.serve(80, tellVia)
 				first := r.first("a")
 				for range 2 {
@@ -622,6 +627,82 @@ func TestShutdownClosesWarmConnections(t *testing.T) {
 		c.Close()
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A path that has forgotten connections at rest is noticed by keep-alive, and
+// that is no more than a reason to look.
+func TestSilentWarmConnectionsAreNoVerdict(t *testing.T) {
+	inRig(t, rigConfig{}, func(r *rig) {
+		r.serve(80, tellVia)
+		changes := r.changes()
+		first := r.first("a")
+		for range 2 {
+			r.firstByte("a")
+			time.Sleep(time.Second)
+		}
+		if n := r.kept(first); n != 2 {
+			t.Errorf("%d warm connections, want 2", n)
+		}
+		r.forget(first, blocker.Discard)
+		time.Sleep(55 * time.Second)
+		if n := r.kept(first); n != 0 {
+			t.Errorf("%d silent connections are kept", n)
+		}
+		if n := changes(); n != 0 {
+			t.Errorf("%d changes in the pool", n)
+		}
+		if took := r.firstByte("a"); took != 4*rigTrip {
+			t.Errorf("the next request took %v, want a new connection's four round trips", took)
+		}
+	})
+}
+
+// hush is a box on the path that takes CONNECTs away, and nothing else.
+type hush struct{ *memnet.Conn }
+
+func (c hush) Write(b []byte) (int, error) {
+	if len(b) > 3 && b[0] == 5 && b[1] == 1 && b[2] == 0 && b[3] != 0 {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}
+
+// Flow shows what was taken away as unacknowledged, as the transport would.
+func (c hush) Flow() (policy.Flow, error) {
+	f, err := c.Conn.Flow()
+	f.Unacked, f.LastAck = 1, time.Hour
+	return f, err
+}
+
+// If it is the request that does not get through, the next endpoint is asked, and
+// not the first one again and again.
+func TestRequestThatDoesNotGetThrough(t *testing.T) {
+	hushed := -1
+	inRig(t, rigConfig{wrap: func(n int, c *memnet.Conn) net.Conn {
+		if n == hushed {
+			return hush{c}
+		}
+		return c
+	}}, func(r *rig) {
+		r.serve(80, tellVia)
+		first := r.first("a")
+		hushed = first
+		for range 3 {
+			if took := r.firstByte("a"); took > 4*rigTrip+2*(rigTrip+50*time.Millisecond)+2*rigTrip {
+				t.Errorf("first byte after %v", took)
+			}
+			time.Sleep(3 * time.Second)
+		}
+		dials := 0
+		for _, d := range r.relayDials() {
+			if d.endpoint == first {
+				dials++
+			}
+		}
+		if dials > 3*4 {
+			t.Errorf("%d dials to the endpoint for three requests", dials)
 		}
 	})
 }
