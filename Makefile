@@ -11,10 +11,10 @@ LINT_VERSION := v2.15.0
 LINT     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race fuzz bench lint cover clean
+.PHONY: help build run test race fuzz bench microbench lint cover clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/paperplane
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/paperplane
@@ -36,7 +36,10 @@ fuzz: ## fuzz each parser for a few seconds (FUZZTIME=5s)
 		done; \
 	done
 
-bench: ## run the benchmarks, with allocations
+bench: build ## measure the relay against others that are installed (ARGS='--quick')
+	$(BIN) bench $(ARGS)
+
+microbench: ## run the benchmarks of the packages, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
 
 lint: $(LINT) ## look for mistakes, and for imports against the rules
