@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,6 +21,7 @@ import (
 type benchOptions struct {
 	rounds int
 	quick  bool
+	origin bool
 	only   []string
 	binary string
 	json   bool
@@ -51,6 +50,7 @@ half a minute a relay and round; nothing else should be running.`,
 	f.SortFlags = false
 	f.Var(number{&o.rounds, 1, 99}, "rounds", "how many turns each relay has")
 	f.BoolVar(&o.quick, "quick", false, "a third of the time, for a first look")
+	f.BoolVar(&o.origin, "origin", false, "put the destination into a fourth process, behind the one that answers SOCKS")
 	f.StringSliceVar(&o.only, "only", nil, "measure only these, besides straight: words that names begin with")
 	f.StringVar(&o.binary, "binary", "", "another paperplane to measure; the default is this one")
 	f.BoolVar(&o.json, "json", false, "print one JSON document, with the rounds, instead of tables")
@@ -61,15 +61,23 @@ half a minute a relay and round; nothing else should be running.`,
 // upstreamCommand is the process behind the relays. It is not for users.
 func upstreamCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use:    "upstream ADDRESS",
+		Use:    "upstream ADDRESS [ORIGIN]",
 		Hidden: true,
-		Args:   cobra.ExactArgs(1),
+		Args:   cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at, err := netip.ParseAddr(args[0])
 			if err != nil || !at.IsLoopback() {
 				return usagef("must be an address of this machine alone, got %q", args[0])
 			}
-			u, err := bench.NewUpstream(at)
+			var origin *bench.Ports
+			if len(args) > 1 {
+				ports, err := bench.ParsePorts(args[1])
+				if err != nil {
+					return err
+				}
+				origin = &ports
+			}
+			u, err := bench.NewUpstream(at, origin)
 			if err != nil {
 				return err
 			}
@@ -84,18 +92,25 @@ func (o *benchOptions) run(ctx context.Context, p *program) error {
 	if runtime.GOOS != "linux" {
 		return errors.New("it needs Linux: there is no other way to see what a process costs")
 	}
-	self, end, err := o.program()
+	from := o.binary
+	if from == "" {
+		var err error
+		if from, err = os.Executable(); err != nil {
+			return err
+		}
+	}
+	self, remove, err := bench.Publish(from)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer remove()
 	peers, missing := bench.Find(bench.Peers...)
 	contenders, err := o.choose(slices.Concat(ours(ctx, self), peers))
 	if err != nil {
 		return err
 	}
 	b := &bench.Bench{
-		Contenders: contenders, Upstream: []string{self, "bench", "upstream"}, Rounds: o.rounds, Loads: bench.Full(),
+		Contenders: contenders, Upstream: []string{self, "bench", "upstream"}, Origin: o.origin, Rounds: o.rounds, Loads: bench.Full(),
 	}
 	if o.quick {
 		b.Loads = bench.Quick()
@@ -120,46 +135,6 @@ func (o *benchOptions) run(ctx context.Context, p *program) error {
 	}
 	_, err = report.WriteTo(p.stdout)
 	return err
-}
-
-// program copies the program to where everybody can run it, and says how to take
-// that away again.
-func (o *benchOptions) program() (path string, end func(), err error) {
-	from := o.binary
-	if from == "" {
-		if from, err = os.Executable(); err != nil {
-			return "", nil, err
-		}
-	}
-	dir, err := os.MkdirTemp("", "paperplane")
-	if err != nil {
-		return "", nil, err
-	}
-	end = func() { _ = os.RemoveAll(dir) }
-	defer func() {
-		if err != nil {
-			end()
-		}
-	}()
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return "", nil, err
-	}
-	path = filepath.Join(dir, "paperplane")
-	return path, end, copyProgram(path, from)
-}
-
-func copyProgram(to, from string) (err error) {
-	src, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	dst, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(dst, src)
-	return errors.Join(err, dst.Chmod(0o755), dst.Close())
 }
 
 // ours are the relays of this program that there are to measure.

@@ -15,9 +15,12 @@ type Bench struct {
 	// Contenders have their turns in each round. The first must be [Straight].
 	Contenders []Contender
 	// Upstream is a command that runs an [Upstream] at the address that is added
-	// as its last argument, writes its Ports as one line, and goes on until it is
-	// killed.
+	// as an argument, writes its Ports as one line, and goes on until it is
+	// killed. A second argument is the line of its origin, if it has one.
 	Upstream []string
+	// Origin puts the destinations into one more process, to which the upstream
+	// relays, as it is in life: then more of the time is not the contender's.
+	Origin bool
 	// Rounds is how many turns each contender has, at least 1.
 	Rounds int
 	// Loads is what each turn consists of.
@@ -163,19 +166,29 @@ type turn struct {
 	contender Contender
 	loads     Loads
 	client    client
-	relay     int // process groups; 0 is none
-	upstream  int
+	// Process groups; 0 is none.
+	relay, upstream, origin int
 }
 
 func (b *Bench) turn(ctx context.Context, dir string, c Contender, loads Loads, play func(*turn) error) error {
 	// Connections that wait for their time after the end do not get into each
 	// other's way if every turn has its own addresses.
-	up, ports, err := startUpstream(ctx, b.Upstream, nextAddr())
+	t := &turn{contender: c, loads: loads}
+	var origin *Ports
+	if b.Origin {
+		p, ports, err := startUpstream(ctx, b.Upstream, nextAddr(), nil)
+		if err != nil {
+			return err
+		}
+		defer p.stop()
+		t.origin, origin = p.pid(), &ports
+	}
+	up, ports, err := startUpstream(ctx, b.Upstream, nextAddr(), origin)
 	if err != nil {
 		return err
 	}
 	defer up.stop()
-	t := &turn{contender: c, loads: loads, client: client{via: ports.SOCKS, ports: ports}, upstream: up.pid()}
+	t.upstream, t.client = up.pid(), client{via: ports.SOCKS, ports: ports}
 	if c.Command == nil {
 		return play(t)
 	}
@@ -208,22 +221,28 @@ func (b *Bench) turn(ctx context.Context, dir string, c Contender, loads Loads, 
 
 func (t *turn) footprint() footprint { return groupFootprint(t.relay) }
 
+// processes are what CPU time is told of, in the names of figures.
+var processes = []string{"client", "relay", "upstream", "origin"}
+
 // cost is the CPU time that each of the processes has used.
-type cost struct{ client, relay, upstream time.Duration }
+type cost [4]time.Duration
 
 func (t *turn) cost() cost {
-	return cost{client: processCPU(os.Getpid()), relay: groupCPU(t.relay), upstream: groupCPU(t.upstream)}
+	return cost{processCPU(os.Getpid()), groupCPU(t.relay), groupCPU(t.upstream), groupCPU(t.origin)}
 }
 
 func (c cost) since(before cost) cost {
-	return cost{c.client - before.client, c.relay - before.relay, c.upstream - before.upstream}
+	for i := range c {
+		c[i] -= before[i]
+	}
+	return c
 }
 
 // put adds the seconds, times factor; in the name %s is the process.
 func (c cost) put(r Reading, name string, factor float64) {
-	r[fmt.Sprintf(name, "client")] = c.client.Seconds() * factor
-	r[fmt.Sprintf(name, "relay")] = c.relay.Seconds() * factor
-	r[fmt.Sprintf(name, "upstream")] = c.upstream.Seconds() * factor
+	for i, process := range processes {
+		r[fmt.Sprintf(name, process)] = c[i].Seconds() * factor
+	}
 }
 
 // lastAddr is the loopback address that was used last.

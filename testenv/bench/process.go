@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -74,10 +75,14 @@ func (p *process) listening(ctx context.Context, at netip.AddrPort) error {
 	}
 }
 
-// startUpstream runs an Upstream of its own.
-func startUpstream(ctx context.Context, argv []string, at netip.Addr) (*process, Ports, error) {
+// startUpstream runs an Upstream as a process of its own.
+func startUpstream(ctx context.Context, argv []string, at netip.Addr, origin *Ports) (*process, Ports, error) {
 	lines := make(chan string, 1)
-	p, err := start(append(append([]string(nil), argv...), at.String()), func(r io.Reader) {
+	argv = append(slices.Clone(argv), at.String())
+	if origin != nil {
+		argv = append(argv, origin.String())
+	}
+	p, err := start(argv, func(r io.Reader) {
 		b := bufio.NewReader(r)
 		line, _ := b.ReadString('\n')
 		lines <- line

@@ -54,12 +54,14 @@ type Report struct {
 	Idle    []int `json:"idle"`
 	// Rows are in the order of the contenders, "straight" first.
 	Rows []*Row `json:"contenders"`
+	// Origin is whether the destinations were a process behind the upstream.
+	Origin bool `json:"origin"`
 	// Notes are for people: what is missing, and why.
 	Notes []string `json:"notes,omitempty"`
 }
 
 func newReport(b *Bench, loads Loads) *Report {
-	r := &Report{Rounds: b.Rounds, Held: loads.Held, Workers: loads.Workers, Idle: loads.Idle}
+	r := &Report{Rounds: b.Rounds, Origin: b.Origin, Held: loads.Held, Workers: loads.Workers, Idle: loads.Idle}
 	r.Machine = Machine{Cores: runtime.NumCPU(), Go: runtime.Version()}
 	r.Machine.describe()
 	for _, c := range b.Contenders {

@@ -24,19 +24,19 @@ type block struct {
 // blocks are the tables of a report.
 func (r *Report) blocks() []block {
 	through := block{title: fmt.Sprintf("Throughput with %d idle streams held, GB/s and ratio to straight; CPU seconds of the relay per GB", r.Held)}
-	cpu := block{title: "CPU seconds per GB: client, relay, upstream"}
+	who := processes
+	if !r.Origin {
+		who = who[:len(who)-1]
+	}
+	cpu := block{title: "CPU seconds per GB by process, download with 8 streams"}
 	for _, f := range flows {
 		through.columns = append(through.columns,
 			column{f.name, f.name + "_gb_per_s", "%.2f", false},
 			column{"ratio", f.name + "_gb_per_s", "%.2f", true},
 			column{"CPU s", f.name + "_relay_cpu_s_per_gb", "%.3f", false})
-		for _, who := range []string{"client", "relay", "upstream"} {
-			head := who
-			if who == "client" {
-				head = f.name + " client"
-			}
-			cpu.columns = append(cpu.columns, column{head, f.name + "_" + who + "_cpu_s_per_gb", "%.3f", false})
-		}
+	}
+	for _, process := range who {
+		cpu.columns = append(cpu.columns, column{process, "down_8_" + process + "_cpu_s_per_gb", "%.3f", false})
 	}
 	connect := block{
 		title: fmt.Sprintf("Connections with %d workers and %d idle streams held; CPU milliseconds per connection", r.Workers, r.Held),
@@ -45,10 +45,14 @@ func (r *Report) blocks() []block {
 			{"ratio", "connections_per_s", "%.2f", true},
 			{"p50 ms", "connections_p50_ms", "%.1f", false},
 			{"p99 ms", "connections_p99_ms", "%.1f", false},
-			{"CPU ms: client", "connections_client_cpu_ms", "%.3f", false},
-			{"relay", "connections_relay_cpu_ms", "%.3f", false},
-			{"upstream", "connections_upstream_cpu_ms", "%.3f", false},
 		},
+	}
+	for i, process := range who {
+		head := process
+		if i == 0 {
+			head = "CPU ms: " + process
+		}
+		connect.columns = append(connect.columns, column{head, "connections_" + process + "_cpu_ms", "%.3f", false})
 	}
 	all := []block{through, cpu, connect}
 	if len(r.Idle) > 0 {

@@ -27,12 +27,14 @@ const blockSize = 256 << 10
 // Upstream is the fixed end of every measurement: a SOCKS5 server without
 // authentication, names and errors worth the name, and the destinations behind
 // it. Each service has a port of its own, which can be dialled as well; the
-// SOCKS5 port takes the port of a CONNECT for the service and dials nothing.
+// SOCKS5 port takes the port of a CONNECT for the service and dials nothing,
+// unless there is an origin.
 //
 // Its connections end with it. All methods are safe for concurrent use.
 type Upstream struct {
-	socks net.Listener
-	own   [services]net.Listener
+	socks  net.Listener
+	own    [services]net.Listener // nil if there is an origin
+	origin *Ports
 
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{} // nil once closed
@@ -40,9 +42,13 @@ type Upstream struct {
 	blocks sync.Pool
 }
 
-// NewUpstream listens on free ports of an address.
-func NewUpstream(at netip.Addr) (*Upstream, error) {
-	u := &Upstream{conns: make(map[net.Conn]struct{}), blocks: sync.Pool{New: func() any { return new([blockSize]byte) }}}
+// NewUpstream listens on free ports of an address. With an origin, which is
+// another Upstream, it has no services of its own and relays to those.
+func NewUpstream(at netip.Addr, origin *Ports) (*Upstream, error) {
+	u := &Upstream{
+		origin: origin, conns: make(map[net.Conn]struct{}),
+		blocks: sync.Pool{New: func() any { return new([blockSize]byte) }},
+	}
 	var err error
 	listen := func() net.Listener {
 		l, e := net.Listen("tcp", netip.AddrPortFrom(at, 0).String())
@@ -51,7 +57,9 @@ func NewUpstream(at netip.Addr) (*Upstream, error) {
 	}
 	u.socks = listen()
 	for s := range u.own {
-		u.own[s] = listen()
+		if origin == nil {
+			u.own[s] = listen()
+		}
 	}
 	if err != nil {
 		_ = u.Close()
@@ -59,6 +67,9 @@ func NewUpstream(at netip.Addr) (*Upstream, error) {
 	}
 	u.accept(u.socks, u.negotiate)
 	for s, l := range u.own {
+		if l == nil {
+			continue
+		}
 		u.accept(l, func(c net.Conn) { u.serve(c, Service(s)) })
 	}
 	return u, nil
@@ -70,9 +81,13 @@ type Ports struct {
 	Services [services]netip.AddrPort
 }
 
-// Ports says where u listens.
+// Ports says where u listens; its services may be those of its origin.
 func (u *Upstream) Ports() Ports {
 	p := Ports{SOCKS: u.socks.Addr().(*net.TCPAddr).AddrPort()}
+	if u.origin != nil {
+		p.Services = u.origin.Services
+		return p
+	}
 	for s, l := range u.own {
 		p.Services[s] = l.Addr().(*net.TCPAddr).AddrPort()
 	}
@@ -191,15 +206,50 @@ func (u *Upstream) negotiate(c net.Conn) {
 		}
 	}
 	port := binary.BigEndian.Uint16(b[length-2:])
-	for s, l := range u.own {
-		if l.Addr().(*net.TCPAddr).Port == int(port) {
-			if _, err := c.Write(granted); err == nil {
-				u.serve(c, Service(s))
-			}
+	for s, at := range u.Ports().Services {
+		if at.Port() == port {
+			u.connect(c.(*net.TCPConn), Service(s))
 			return
 		}
 	}
 	_, _ = c.Write(refused)
+}
+
+// connect grants a request.
+func (u *Upstream) connect(c *net.TCPConn, s Service) {
+	if u.origin == nil {
+		if _, err := c.Write(granted); err == nil {
+			u.serve(c, s)
+		}
+		return
+	}
+	d, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(u.origin.Services[s]))
+	if err != nil {
+		_, _ = c.Write(refused)
+		return
+	}
+	defer func() { _ = d.Close() }()
+	if _, err := c.Write(granted); err != nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		forward(d, c)
+	}()
+	forward(c, d)
+	<-done
+}
+
+// forward moves bytes until src ends or anything fails. The other direction
+// ends with it, unless src has ended in order.
+func forward(dst, src *net.TCPConn) {
+	if err := move(dst, src); err == nil {
+		_ = dst.CloseWrite()
+		return
+	}
+	abort(dst)
+	abort(src)
 }
 
 func (u *Upstream) serve(c net.Conn, s Service) {
