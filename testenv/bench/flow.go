@@ -62,11 +62,19 @@ func (f flow) run(ctx context.Context, t *turn, r Reading) error {
 			}
 		})
 	}
+	// At the end of either time something must have come, however slow it is.
+	flowing := func(least time.Duration) (n int64, err error) {
+		from, end := bytes.Load(), time.Now().Add(patience)
+		for err = pause(ctx, least); err == nil && bytes.Load() == from && time.Now().Before(end); {
+			err = pause(ctx, time.Millisecond)
+		}
+		return bytes.Load() - from, err
+	}
 	// What fills the buffers on the way is not counted.
-	err := pause(ctx, t.loads.RunUp)
-	before, began, count := t.cost(), time.Now(), bytes.Load()
-	err = errors.Join(err, pause(ctx, t.loads.Flow))
-	count = bytes.Load() - count
+	_, err := flowing(t.loads.RunUp)
+	before, began := t.cost(), time.Now()
+	count, err2 := flowing(t.loads.Flow)
+	err = errors.Join(err, err2)
 	took, cost := time.Since(began), t.cost().since(before)
 	done.Store(true)
 	for _, c := range conns {
