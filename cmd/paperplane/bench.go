@@ -92,20 +92,26 @@ func (o *benchOptions) run(ctx context.Context, p *program) error {
 	if runtime.GOOS != "linux" {
 		return errors.New("it needs Linux: there is no other way to see what a process costs")
 	}
-	from := o.binary
-	if from == "" {
-		var err error
-		if from, err = os.Executable(); err != nil {
-			return err
-		}
+	program, warms, err := o.program(ctx, p)
+	if err != nil {
+		return err
 	}
-	self, remove, err := bench.Publish(from)
+	program, remove, err := bench.Publish(program)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	self, remove, err = bench.Publish(self)
 	if err != nil {
 		return err
 	}
 	defer remove()
 	peers, missing := bench.Find(bench.Peers...)
-	contenders, err := o.choose(slices.Concat(ours(ctx, self), peers))
+	contenders, err := o.choose(slices.Concat(ours(program, warms), peers))
 	if err != nil {
 		return err
 	}
@@ -118,6 +124,9 @@ func (o *benchOptions) run(ctx context.Context, p *program) error {
 	progress := p.newStatus()
 	b.Progress = func(format string, args ...any) { progress.show(format, args...) }
 	report, err := b.Run(ctx)
+	if err == nil {
+		report.FirstBytes, err = bench.FirstBytes(ctx, warms)
+	}
 	progress.clear()
 	if ctx.Err() != nil {
 		return errors.New("interrupted")
@@ -137,15 +146,29 @@ func (o *benchOptions) run(ctx context.Context, p *program) error {
 	return err
 }
 
-// ours are the relays of this program that there are to measure.
-func ours(ctx context.Context, self string) []bench.Contender {
+// program is the one to measure, and whether it can keep connections warm.
+func (o *benchOptions) program(ctx context.Context, p *program) (path string, warms bool, err error) {
+	if o.binary == "" {
+		path, err = os.Executable()
+		return path, relayCommand(p).Flags().Lookup("warm") != nil, err
+	}
+	help, err := exec.CommandContext(ctx, o.binary, "relay", "--help").Output()
+	if err != nil {
+		return "", false, fmt.Errorf("--binary %s: %w", o.binary, err)
+	}
+	return o.binary, strings.Contains(string(help), "--warm "), nil
+}
+
+// ours are the relays of this program that there are to measure. Warms is
+// whether it can keep connections warm.
+func ours(program string, warms bool) []bench.Contender {
 	with := func(name, note string, flags ...string) bench.Contender {
 		return bench.Contender{Name: name, Note: note, Command: func(_ string, listen, upstream netip.AddrPort) ([]string, error) {
-			argv := []string{self, "relay", "--listen", listen.String(), "--max-clients", "9400", "--log-level", "warn"}
+			argv := []string{program, "relay", "--listen", listen.String(), "--max-clients", "9400", "--log-level", "warn"}
 			return append(append(argv, flags...), "socks5://"+upstream.String()), nil
 		}}
 	}
-	if help, _ := exec.CommandContext(ctx, self, "relay", "--help").Output(); !strings.Contains(string(help), "--warm ") {
+	if !warms {
 		return []bench.Contender{with("paperplane", "")}
 	}
 	return []bench.Contender{

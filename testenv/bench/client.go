@@ -31,7 +31,7 @@ func (c client) open(ctx context.Context, to Service) (*net.TCPConn, error) {
 	}
 	conn := raw.(*net.TCPConn)
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	if err := c.negotiate(conn, c.ports.Services[to]); err != nil {
+	if err := negotiate(conn, c.ports.Services[to]); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
@@ -39,7 +39,8 @@ func (c client) open(ctx context.Context, to Service) (*net.TCPConn, error) {
 	return conn, nil
 }
 
-func (c client) negotiate(conn *net.TCPConn, to netip.AddrPort) error {
+// negotiate asks a SOCKS5 server for a destination.
+func negotiate(conn io.ReadWriter, to netip.AddrPort) error {
 	var b [22]byte
 	if _, err := conn.Write(greeting); err != nil {
 		return err

@@ -56,6 +56,8 @@ type Report struct {
 	Rows []*Row `json:"contenders"`
 	// Origin is whether the destinations were a process behind the upstream.
 	Origin bool `json:"origin"`
+	// FirstBytes are from FirstBytes; Run leaves them empty.
+	FirstBytes []FirstByteRow `json:"first_bytes,omitempty"`
 	// Notes are for people: what is missing, and why.
 	Notes []string `json:"notes,omitempty"`
 }

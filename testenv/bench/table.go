@@ -78,6 +78,10 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 		fmt.Fprintf(&out, "\n%s\n", b.title)
 		out.WriteString(b.render(r.Rows))
 	}
+	if len(r.FirstBytes) > 0 {
+		out.WriteString("\nFirst byte of paperplane in a network in memory, in round trips to the endpoint\n")
+		out.WriteString(firstByteTable(r.FirstBytes))
+	}
 	out.WriteByte('\n')
 	for _, row := range r.Rows {
 		if row.Note != "" {
@@ -105,6 +109,21 @@ func (b block) render(rows []*Row) string {
 		line := []string{row.Contender}
 		for _, c := range b.columns {
 			line = append(line, c.text(row))
+		}
+		lines = append(lines, line)
+	}
+	return align(lines)
+}
+
+func firstByteTable(rows []FirstByteRow) string {
+	lines := [][]string{{""}}
+	for _, trip := range RoundTrips {
+		lines[0] = append(lines[0], "at "+trip.String())
+	}
+	for _, row := range rows {
+		line := []string{row.Name}
+		for _, trips := range row.Trips {
+			line = append(line, fmt.Sprintf("%.1f", trips))
 		}
 		lines = append(lines, line)
 	}
