@@ -11,7 +11,7 @@ LINT_VERSION := v2.15.0
 LINT     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race fuzz bench microbench lint cover clean
+.PHONY: help build run test race fuzz bench soak microbench lint cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ fuzz: ## fuzz each parser for a few seconds (FUZZTIME=5s)
 
 bench: build ## measure the relay against others that are installed (ARGS='--quick')
 	$(BIN) bench $(ARGS)
+
+soak: build ## keep the relay busy for 10 minutes, and see whether it grows (ARGS='--duration 1m')
+	$(BIN) soak $(ARGS)
 
 microbench: ## run the benchmarks of the packages, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)

@@ -24,6 +24,7 @@ var subcommands = []func(*program) *cobra.Command{
 	checkCommand,
 	labCommand,
 	benchCommand,
+	soakCommand,
 	versionCommand,
 	completionCommand,
 }

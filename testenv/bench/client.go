@@ -12,7 +12,7 @@ import (
 
 // patience bounds every single wait of the client's: one that runs into it is a
 // failure of the contender.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // client opens streams through a contender.
 type client struct {

@@ -25,27 +25,36 @@ type process struct {
 // start runs a command, which stop ends. If stdout is not nil it gets the
 // command's standard output, and must read it to its end.
 func start(argv []string, stdout func(io.Reader)) (*process, error) {
+	p := newProcess(argv)
+	return p, p.start(stdout)
+}
+
+func newProcess(argv []string) *process {
 	p := &process{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{}), said: &last{}}
 	isolate(p.cmd)
 	p.cmd.Stderr = p.said
 	p.cmd.Dir = os.TempDir()
+	return p
+}
+
+func (p *process) start(stdout func(io.Reader)) error {
 	reading := func() {}
 	if stdout != nil {
 		r, err := p.cmd.StdoutPipe()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		reading = func() { stdout(r) }
 	}
 	if err := p.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	go func() {
 		defer close(p.ended)
 		reading()
 		_ = p.cmd.Wait()
 	}()
-	return p, nil
+	return nil
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }

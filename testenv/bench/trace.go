@@ -1,0 +1,76 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// runtimeTrace reads what a Go program's runtime says of itself on standard
+// error if GODEBUG asks for it (see the documentation of package runtime). It
+// is the only way to count the goroutines of a program as it is.
+type runtimeTrace struct {
+	mu         sync.Mutex
+	line       []byte // the beginning of a line
+	counting   int64  // goroutines in a report that has not ended
+	goroutines int64
+	heap       int64
+}
+
+// environment is the variable to start the program with.
+func (t *runtimeTrace) environment(every time.Duration) string {
+	return fmt.Sprintf("GODEBUG=gctrace=1,scheddetail=1,schedtrace=%d", max(every.Milliseconds(), 1))
+}
+
+// last returns the number of goroutines, and the live heap in bytes.
+func (t *runtimeTrace) last() (goroutines, heap int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.goroutines, t.heap
+}
+
+func (t *runtimeTrace) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for rest := p; len(rest) > 0; {
+		part, after, whole := bytes.Cut(rest, []byte("\n"))
+		t.line = append(t.line, part...)
+		if whole {
+			t.read(t.line)
+			t.line = t.line[:0]
+		}
+		rest = after
+	}
+	return len(p), nil
+}
+
+func (t *runtimeTrace) read(line []byte) {
+	switch {
+	case bytes.HasPrefix(line, []byte("SCHED ")):
+		// A report begins, so that the last one is complete.
+		if t.counting > 0 {
+			t.goroutines = t.counting
+		}
+		t.counting = 0
+	case bytes.HasPrefix(line, []byte("  G")):
+		// "  G7: status=4(select) m=nil lockedm=nil". 6 is dead, and waits to be
+		// used again.
+		_, status, ok := bytes.Cut(line, []byte(": status="))
+		if ok && !bytes.HasPrefix(status, []byte("6(")) {
+			t.counting++
+		}
+	case bytes.HasPrefix(line, []byte("gc ")):
+		// "gc 3 @0.1s 1%: ... ms cpu, 4->5->2 MB, 5 MB goal, ...": before, at the
+		// end, and what of it is alive.
+		before, _, ok := bytes.Cut(line, []byte(" MB, "))
+		if !ok {
+			return
+		}
+		live := before[bytes.LastIndexByte(before, '>')+1:]
+		if n, err := strconv.ParseInt(string(live), 10, 64); err == nil {
+			t.heap = n << 20
+		}
+	}
+}
