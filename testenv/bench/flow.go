@@ -14,14 +14,15 @@ import (
 type flow struct {
 	name    string // in the names of figures
 	title   string
+	head    string // of a column
 	streams int
 	to      Service
 }
 
 var flows = []flow{
-	{"down_1", "download, 1 stream", 1, Source},
-	{"down_8", "download, 8 streams", 8, Source},
-	{"up_8", "upload, 8 streams", 8, Sink},
+	{"down_1", "download, 1 stream", "1 down", 1, Source},
+	{"down_8", "download, 8 streams", "8 down", 8, Source},
+	{"up_8", "upload, 8 streams", "8 up", 8, Sink},
 }
 
 // run keeps the streams full and puts what it sees into r.

@@ -23,15 +23,15 @@ type block struct {
 
 // blocks are the tables of a report.
 func (r *Report) blocks() []block {
-	through := block{title: fmt.Sprintf("Throughput with %d idle streams held, GB/s and ratio to straight; CPU seconds of the relay per GB", r.Held)}
+	through := block{title: fmt.Sprintf("GB/s by number of streams, with %d idle ones held; ratio to straight; CPU seconds of the relay per GB", r.Held)}
 	who := processes
 	if !r.Origin {
 		who = who[:len(who)-1]
 	}
-	cpu := block{title: "CPU seconds per GB by process, download with 8 streams"}
+	cpu := block{title: "CPU seconds per GB of each process, 8 streams down"}
 	for _, f := range flows {
 		through.columns = append(through.columns,
-			column{f.name, f.name + "_gb_per_s", "%.2f", false},
+			column{f.head, f.name + "_gb_per_s", "%.2f", false},
 			column{"ratio", f.name + "_gb_per_s", "%.2f", true},
 			column{"CPU s", f.name + "_relay_cpu_s_per_gb", "%.3f", false})
 	}
@@ -39,7 +39,7 @@ func (r *Report) blocks() []block {
 		cpu.columns = append(cpu.columns, column{process, "down_8_" + process + "_cpu_s_per_gb", "%.3f", false})
 	}
 	connect := block{
-		title: fmt.Sprintf("Connections with %d workers and %d idle streams held; CPU milliseconds per connection", r.Workers, r.Held),
+		title: fmt.Sprintf("Connections with %d workers and %d idle streams held; CPU milliseconds of each process per connection", r.Workers, r.Held),
 		columns: []column{
 			{"per s", "connections_per_s", "%.0f", false},
 			{"ratio", "connections_per_s", "%.2f", true},
@@ -50,17 +50,17 @@ func (r *Report) blocks() []block {
 	for i, process := range who {
 		head := process
 		if i == 0 {
-			head = "CPU ms: " + process
+			head = "CPU: " + process
 		}
 		connect.columns = append(connect.columns, column{head, "connections_" + process + "_cpu_ms", "%.3f", false})
 	}
 	all := []block{through, cpu, connect}
 	if len(r.Idle) > 0 {
-		idle := block{title: "An idle stream: KB and descriptors of the relay, and KB of the kernel for all processes"}
+		idle := block{title: "An idle stream: KB and descriptors of the relay; KB of the kernel, for all processes"}
 		for _, n := range r.Idle {
 			name := fmt.Sprintf("idle_%d_", n)
 			idle.columns = append(idle.columns,
-				column{fmt.Sprintf("at %d: KB", n), name + "kb", "%.1f", false},
+				column{fmt.Sprintf("of %d: KB", n), name + "kb", "%.1f", false},
 				column{"descriptors", name + "descriptors", "%.2f", false},
 				column{"kernel KB", name + "kernel_kb", "%.1f", false})
 		}
