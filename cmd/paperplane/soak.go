@@ -86,7 +86,7 @@ func (o *soakOptions) run(ctx context.Context, p *program) error {
 func (o *soakOptions) soak(ctx context.Context, p *program, program string) (*bench.SoakReport, error) {
 	s := &bench.Soak{
 		Relay: func(listen netip.AddrPort, endpoints []netip.AddrPort) []string {
-			argv := []string{program, "relay", "--listen", listen.String(), "--log-level", "warn"}
+			argv := []string{program, "relay", "--listen", listen.String()}
 			for _, e := range endpoints {
 				argv = append(argv, "socks5://"+e.String())
 			}

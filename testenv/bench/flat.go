@@ -73,6 +73,9 @@ type SoakReport struct {
 	Trends        []Trend
 	// Failure is the last of the failures of streams.
 	Failure string
+	// Lost is what the relay's log said of endpoints that it took for lost: the
+	// last few lines. Their streams are cut.
+	Lost []string
 }
 
 // The relay may keep some connections to the endpoints.
@@ -139,6 +142,9 @@ func (r *SoakReport) WriteTo(w io.Writer) (int64, error) {
 	out.WriteString(align(lines))
 	if r.Failure != "" {
 		fmt.Fprintf(&out, "%d streams failed, the last one: %s\n", r.After.Failed, r.Failure)
+	}
+	for _, line := range r.Lost {
+		fmt.Fprintln(&out, line)
 	}
 	n, err := io.WriteString(w, out.String())
 	return int64(n), err

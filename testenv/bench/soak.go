@@ -167,6 +167,7 @@ func (r *soaking) run(ctx context.Context) (*SoakReport, error) {
 	if f := r.failure.Load(); f != nil {
 		report.Failure = *f
 	}
+	report.Lost = r.told.losses()
 	report.Trends = Trends(report.Samples)
 	return report, nil
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -17,7 +18,11 @@ type runtimeTrace struct {
 	counting   int64  // goroutines in a report that has not ended
 	goroutines int64
 	heap       int64
+	lost       []string // the last lines of its log about lost endpoints
 }
+
+// mostLost is how many of those are kept.
+const mostLost = 8
 
 // environment is the variable to start the program with.
 func (t *runtimeTrace) environment(every time.Duration) string {
@@ -29,6 +34,13 @@ func (t *runtimeTrace) last() (goroutines, heap int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.goroutines, t.heap
+}
+
+// losses returns what the log said of lost endpoints.
+func (t *runtimeTrace) losses() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.lost)
 }
 
 func (t *runtimeTrace) Write(p []byte) (int, error) {
@@ -61,6 +73,9 @@ func (t *runtimeTrace) read(line []byte) {
 		if ok && !bytes.HasPrefix(status, []byte("6(")) {
 			t.counting++
 		}
+	case bytes.Contains(line, []byte("endpoint lost")):
+		t.lost = append(t.lost, string(line))
+		t.lost = t.lost[max(0, len(t.lost)-mostLost):]
 	case bytes.HasPrefix(line, []byte("gc ")):
 		// "gc 3 @0.1s 1%: ... ms cpu, 4->5->2 MB, 5 MB goal, ...": before, at the
 		// end, and what of it is alive.
