@@ -99,7 +99,7 @@ listen relay
 	const passes = "no SOCKS: passes the connection on"
 	return []Contender{
 		with("haproxy", passes, ""),
-		with("haproxy, splice", passes+", option splice-auto", "    option splice-auto\n"),
+		with("haproxy, splice", passes+", by splice", "    option splice-request\n    option splice-response\n"),
 	}
 }
 
