@@ -102,6 +102,9 @@ func (r *race) exhausted(now, wake time.Time) (time.Time, error) {
 		// A second opinion is not to be had: the first one stands.
 		return now, r.refused.answer()
 	}
+	if !r.requesting() && r.left.heard() {
+		return now, errStands
+	}
 	if r.stale {
 		again := r.round.Add(roundPause)
 		if !now.Before(again) {
@@ -142,6 +145,12 @@ func (r *race) lookAfter(a *attempt, now time.Time) time.Time {
 		look = q.checked.Add(lookEvery)
 	}
 	if !now.Before(look) {
+		if q.checked.IsZero() {
+			// Unanswered probes tell a dead path from a slow destination. They take
+			// seconds, so they begin as soon as the answer is late.
+			upstream.Tune(a.session.Conn())
+			_ = upstream.KeepAlive(a.session.Conn(), fastPace, fastPace)
+		}
 		q.checked = now
 		look = now.Add(lookEvery)
 		r.inspect(a, now)
@@ -152,12 +161,6 @@ func (r *race) lookAfter(a *attempt, now time.Time) time.Time {
 			return slow
 		}
 		return look
-	}
-	if !q.hurried {
-		q.hurried = true
-		upstream.Tune(a.session.Conn())
-		// Unanswered probes tell a dead path from a slow destination.
-		_ = upstream.KeepAlive(a.session.Conn(), time.Second, time.Second)
 	}
 	if !q.passed && !r.hedged && r.server.budget.spend() {
 		r.hedged = true

@@ -41,15 +41,16 @@ type attempt struct {
 	session *upstream.Session
 	conn    net.Conn
 	err     error
+	outcome policy.Outcome // of CONNECT
 }
 
 // question is what a racer keeps of an attempt's CONNECT.
 type question struct {
 	asked    time.Time
 	passed   bool // another attempt may ask beside it
-	hurried  bool // keep-alive has been set to its fast pace
 	checked  time.Time
 	reported policy.Outcome
+	failed   bool
 }
 
 func newAttempt(ep *pool.Endpoint, batch int, cancel context.CancelFunc) *attempt {

@@ -134,6 +134,8 @@ type options struct {
 	adjust func(*arena)
 	// control, if not nil, makes a control outside of the pool.
 	control func(*arena) pool.Control
+	// quiet leaves out the load: the test asks for itself.
+	quiet bool
 }
 
 // inArena runs play in a bubble, with the load already going for warm.
@@ -233,10 +235,14 @@ func (a *arena) build(o options) (stop func()) {
 	})
 	load, endLoad := context.WithCancel(ctx)
 	var clients sync.WaitGroup
-	for n := range 50 {
+	people, long := 50, 12
+	if o.quiet {
+		people, long = 0, 0
+	}
+	for n := range people {
 		clients.Go(func() { a.client(load, n, o.path) })
 	}
-	for n := range 12 {
+	for n := range long {
 		s := &stream{}
 		a.streams = append(a.streams, s)
 		clients.Go(func() { a.echo(load, s, fmt.Sprintf("long-%d", n)) })

@@ -5,9 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"time"
 
-	"github.com/paperplane-relay/paperplane/pool"
 	"github.com/paperplane-relay/paperplane/pool/policy"
 	"github.com/paperplane-relay/paperplane/relay/internal/pump"
 )
@@ -16,7 +14,7 @@ const (
 	// mostRecorded is how much of a first flight is kept. A longer one stays
 	// where it is.
 	mostRecorded = 64 << 10
-	// mostMoves bounds how often one flight moves in a storm of verdicts.
+	// mostMoves bounds how often one flight moves in a storm of losses.
 	mostMoves = 8
 )
 
@@ -36,21 +34,7 @@ type flight struct {
 
 	lost   policy.Outcome // why the connection was taken away; None: it was not
 	judged bool           // it was taken away by a verdict
-	moved  *departure     // not nil after a move
-	moves  int
-}
-
-// departure is what made a flight move.
-type departure struct {
-	endpoint *pool.Endpoint
-	outcome  policy.Outcome
-	asked    time.Time
-	judged   bool // by the pool, which needs no evidence then
-}
-
-// condemned reports whether the endpoint that was left is to blame for it.
-func (d *departure) condemned() bool {
-	return d.judged || d.endpoint.State() == policy.Dead
+	left   departures
 }
 
 func (f *flight) add(b []byte) { f.record = append(f.record, b...) }
@@ -60,15 +44,9 @@ func (f *flight) pending() bool {
 	return f.written < len(f.record) || f.fin && !f.finSent
 }
 
-// movable reports whether the flight may be sent again elsewhere. That is so
-// once, because the same end at two endpoints is the destination's. But an
-// endpoint on which the pool has given its verdict, be it the one that is lost
-// now or the one that was left before, says nothing about the destination.
-func (f *flight) movable(r Replay, judged bool) bool {
-	if f.overlong || f.moves >= mostMoves || !r.movable(f.record) {
-		return false
-	}
-	return f.moved == nil || judged || f.moved.condemned()
+// movable reports whether the flight may be sent again elsewhere.
+func (f *flight) movable(r Replay) bool {
+	return !f.overlong && len(f.left) < mostMoves && r.movable(f.record)
 }
 
 // rewind makes inbound send everything once more.

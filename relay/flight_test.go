@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -227,6 +228,54 @@ func TestFlightThatFailsTwiceIsTheDestinations(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTheOnlyEndpointsEndStands(t *testing.T) {
+	inRig(t, rigConfig{endpoints: 1}, func(r *rig) {
+		r.serve(80, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4096))
+			_ = c.(interface{ SetLinger(int) error }).SetLinger(0)
+		})
+		c := r.mustOpen("a", "site.lab:80")
+		defer c.Close()
+		start := time.Now()
+		if _, err := exchange(c, get); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the client saw %v", err)
+		}
+		if took := time.Since(start); took > 10*rigTrip {
+			t.Errorf("the client was told after %v, though there was nobody else to ask", took)
+		}
+		if n := r.counted(r.asked, r.hosts[0].Addr().String()); n != 1 {
+			t.Errorf("the endpoint was asked %d times", n)
+		}
+	})
+}
+
+// TestFlightReturnsToTheOnlyEndpoint blocks it for two seconds under a first
+// flight: what comes back may be asked again, since the end was the blocker's.
+func TestFlightReturnsToTheOnlyEndpoint(t *testing.T) {
+	inRig(t, rigConfig{endpoints: 1}, func(r *rig) {
+		var served atomic.Int32
+		r.serve(80, func(c net.Conn) {
+			if served.Add(1) == 1 {
+				_, _ = io.Copy(io.Discard, c)
+				return
+			}
+			tellVia(c)
+		})
+		c := r.mustOpen("a", "site.lab:80")
+		defer c.Close()
+		if _, err := io.WriteString(c, get); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(200 * time.Millisecond)
+		r.block(0, blocker.Forge)
+		time.Sleep(2 * time.Second)
+		r.block(0, blocker.Forward)
+		if via, err := exchange(c, ""); err != nil || via == "" {
+			t.Errorf("answer %q, %v", via, err)
+		}
+	})
 }
 
 func TestEarlyDataIsDelivered(t *testing.T) {

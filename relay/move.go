@@ -81,43 +81,47 @@ func (t *stream) landed(n int64) {
 	t.server.stats.down.Add(n)
 	t.mu.Lock()
 	t.flowing = true
-	ep, since, moved := t.endpoint, t.since, t.flight.moved
+	ep, since, left := t.endpoint, t.since, t.flight.left
 	t.stir()
 	t.mu.Unlock()
 	now := time.Now()
 	ep.Report(policy.Evidence{
 		Phase: policy.Transfer, Outcome: policy.Answered, Asked: since, At: now, Took: now.Sub(since), Bytes: n,
 	})
-	if moved != nil && !moved.judged {
-		moved.endpoint.Report(policy.Evidence{
-			Phase: policy.Transfer, Outcome: moved.outcome, Asked: moved.asked, At: now, Elsewhere: true,
-		})
+	for _, d := range left {
+		if !d.judged {
+			d.endpoint.Report(policy.Evidence{
+				Phase: policy.Transfer, Outcome: d.outcome, Asked: d.asked, At: now, Elsewhere: true,
+			})
+		}
 	}
 }
 
 // move takes the end of a connection before its first byte. If the flight may
 // move, it goes on through another endpoint and move is true; otherwise the
 // client gets to see the end as it was.
+//
+// The same end at two endpoints is the destination's, if both still answer:
+// whole prefixes are lost at one moment, so that a flight may well meet two or
+// more endpoints that the pool has not judged yet.
 func (t *stream) move(err error) bool {
+	away, movable := t.depart(err)
+	switch {
+	case away == nil:
+		return false
+	case !movable || t.flight.left.agree(t.ctx):
+		t.over(err)
+		return false
+	}
 	t.mu.Lock()
+	f := &t.flight
 	if t.ended {
 		t.mu.Unlock()
 		return false
 	}
-	f := &t.flight
-	away := &departure{endpoint: t.endpoint, outcome: f.lost, asked: t.since, judged: f.judged}
-	if f.lost == policy.None {
-		away.outcome = upstream.Classify(err)
-	}
-	empty := len(f.record) == 0 && f.fin // both sides have had nothing to say
-	if !f.movable(t.server.config.Replay, f.judged) || empty && errors.Is(err, io.EOF) {
-		t.mu.Unlock()
-		t.over(err)
-		return false
-	}
+	away.judged = away.judged || f.judged
 	old := t.conn
-	f.moved, f.lost, f.judged, t.conn = away, policy.None, false, nil
-	f.moves++
+	f.lost, f.judged, t.conn = policy.None, false, nil
 	f.rewind()
 	t.number++
 	t.stir()
@@ -125,12 +129,12 @@ func (t *stream) move(err error) bool {
 	_ = upstream.Abort(old)
 	t.server.watch.remove(t, away.endpoint)
 
-	g, raceErr := t.race(away.endpoint)
+	g, raceErr := t.race(f.left)
 	if raceErr != nil {
 		t.mu.Lock()
 		t.endpoint = nil
 		t.mu.Unlock()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || errors.Is(raceErr, errStands) {
 			t.over(err)
 		} else {
 			t.end(raceErr)
@@ -140,6 +144,31 @@ func (t *stream) move(err error) bool {
 	t.server.stats.moved.Add(1)
 	t.use(g)
 	return true
+}
+
+// depart notes that the flight leaves its endpoint, of which it asks whether it
+// still answers if that is in question. It is nil if the stream has ended, and
+// movable is false if the flight may not move, or if there is nothing to move.
+func (t *stream) depart(err error) (away *departure, movable bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return nil, false
+	}
+	f := &t.flight
+	away = &departure{endpoint: t.endpoint, outcome: f.lost, asked: t.since, judged: f.judged}
+	if f.lost == policy.None {
+		away.outcome = upstream.Classify(err)
+	}
+	empty := len(f.record) == 0 && f.fin // both sides have had nothing to say
+	if !f.movable(t.server.config.Replay) || empty && errors.Is(err, io.EOF) {
+		return away, false
+	}
+	if ambiguous(away.outcome) && !away.judged {
+		away.knock = t.server.knocks.at(away.endpoint)
+	}
+	f.left = append(f.left, away)
+	return away, true
 }
 
 // over passes the end of a connection that brought no byte on to the client.

@@ -23,10 +23,14 @@ type race struct {
 	cancel      context.CancelFunc
 	client      string
 	destination string
-	avoid       *pool.Endpoint // never asked; may be nil
-	deadline    time.Time      // when patience ends
+	deadline    time.Time // when patience ends
 
-	lease   pool.Lease
+	// left are the endpoints at which this request's first flight has ended, to
+	// be asked again only when they are heard of and have nothing to say to that.
+	left    departures
+	knocked <-chan struct{} // whether the last of them answers is known now
+
+	lease   order
 	round   time.Time // when the lease was taken
 	prefer  *pool.Endpoint
 	spent   bool // the lease has no more endpoints
@@ -43,6 +47,7 @@ type race struct {
 	again   bool      // an endpoint has been asked again for a forgotten connection
 	refused *refusal  // the first endpoint's failure reply
 	broken  []refusal // endpoints that failed while CONNECT was pending
+	sound   int       // how many of those answer nevertheless
 }
 
 // grant is what a race is won with.
@@ -51,13 +56,19 @@ type grant struct {
 	endpoint *pool.Endpoint
 }
 
-// errPatience ends a request that found no endpoint in time.
-var errPatience = errors.New("no endpoint answered in time")
+var (
+	// errPatience ends a request that found no endpoint in time.
+	errPatience = errors.New("no endpoint answered in time")
+	// errStands ends a move for which there is no other endpoint: the end that
+	// the first one had, which still answers, has to do.
+	errStands = errors.New("no other endpoint to ask")
+)
 
 // dial finds an endpoint that grants the destination and returns the connection
 // through it. It returns an upstream.Reply in its error if the destination
-// is to blame, the ctx's cause if that ended it, and errPatience after the deadline. It never dials the
-// destination itself.
+// is to blame, the ctx's cause if that ended it, errStands if only endpoints that
+// were left would be to be had, and errPatience after the deadline. It never
+// dials the destination itself.
 func (r *race) dial() (grant, error) {
 	r.events = make(chan *attempt)
 	r.over = make(chan struct{})
@@ -89,6 +100,8 @@ func (r *race) dial() (grant, error) {
 		case <-r.changed:
 			r.stale = true
 			r.changed = r.server.config.Pool.Changed()
+		case <-r.knocked:
+			r.knocked = nil
 		case <-answered:
 			r.begin(time.Now(), r.waiting.endpoint)
 		case <-r.ctx.Done():
@@ -108,9 +121,9 @@ func (r *race) begin(now time.Time, prefer *pool.Endpoint) {
 		r.waiting = nil
 	}
 	r.changed, r.stale = r.server.config.Pool.Changed(), false
-	r.lease, r.round = r.server.config.Pool.Lease(r.client), now
+	r.lease, r.round = order{lease: r.server.config.Pool.Lease(r.client)}, now
 	r.spent, r.batch = false, 0
-	if r.prefer = prefer; prefer != nil && prefer != r.avoid && !r.asking(prefer) {
+	if r.prefer = prefer; prefer != nil && !r.left.bar(prefer) && !r.asking(prefer) {
 		r.start(prefer)
 	}
 	r.next(batches[0])
@@ -130,11 +143,11 @@ func (r *race) needy() bool {
 // next starts up to n attempts at endpoints that this lease has not given yet.
 func (r *race) next(n int) {
 	for n > 0 && !r.spent {
-		ep := r.lease.Next()
+		ep := r.lease.next(r.lostIn)
 		switch {
 		case ep == nil:
 			r.spent = true
-		case ep == r.avoid || ep == r.prefer || r.asking(ep):
+		case ep == r.prefer || r.left.has(ep) || r.asking(ep):
 		default:
 			r.start(ep)
 			n--
@@ -205,8 +218,15 @@ func (r *race) run(ctx context.Context, a *attempt) {
 	// From here on the destination has a part in it, and the end of the race
 	// ends it.
 	a.conn, a.err = a.session.Request(r.ctx, r.destination)
-	if !r.tell(a) && a.conn != nil {
-		_ = a.conn.Close()
+	a.outcome = outcomeOf(r.ctx, a.err)
+	if !r.tell(a) {
+		if a.conn != nil {
+			_ = a.conn.Close()
+		}
+		return
+	}
+	if a.broke() && s.knocks.at(a.endpoint).wait(r.ctx) {
+		r.tell(a)
 	}
 }
 
@@ -251,6 +271,9 @@ func (r *race) handle(a *attempt) (grant, error) {
 	if a.request.asked.IsZero() {
 		r.opened(a)
 		return grant{}, nil
+	}
+	if a.request.failed {
+		return grant{}, r.isSound(a)
 	}
 	r.drop(a)
 	if a.err == nil {

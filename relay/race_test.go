@@ -2,8 +2,11 @@ package relay_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -279,4 +282,74 @@ func TestSecondOpinionAgrees(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestConnectOutlivesLostEndpoints loses each endpoint but one in the middle of
+// CONNECT: that more than a few of them broke says nothing of the destination,
+// since none of them answers any more.
+func TestConnectOutlivesLostEndpoints(t *testing.T) {
+	const left = 6
+	var r *rig
+	c := rigConfig{endpoints: 7, destination: func(ctx context.Context, n int, address string) (net.Conn, error) {
+		if n != left {
+			r.hosts[n].Abort()
+			return nil, syscall.ECONNRESET
+		}
+		return r.reach(ctx, n, address)
+	}}
+	inRig(t, c, func(rig *rig) {
+		r = rig
+		r.serve(80, tellVia)
+		for n := range 4 {
+			client := fmt.Sprint("client-", n)
+			conn, err := r.open(client, "site.lab:80")
+			if err != nil {
+				t.Errorf("%s: %v", client, err)
+				continue
+			}
+			if via, err := exchange(conn, get); err != nil || via != r.hosts[left].Addr().String() {
+				t.Errorf("%s: answer %q, %v", client, via, err)
+			}
+			conn.Close()
+		}
+	})
+}
+
+// TestConnectThatBreaksEverywhere asks for a destination at which every endpoint
+// breaks off, and then answers others as if nothing had been: the client is told
+// soon, and no endpoint is marked.
+func TestConnectThatBreaksEverywhere(t *testing.T) {
+	c := rigConfig{endpoints: 7, socks: map[int]func(net.Conn){}}
+	var asked atomic.Int32
+	for n := range c.endpoints {
+		c.socks[n] = func(c net.Conn) {
+			b := make([]byte, 256)
+			if _, err := c.Read(b); err != nil {
+				return
+			}
+			_, _ = c.Write([]byte{5, 0})
+			if n, err := c.Read(b); n > 0 && err == nil {
+				asked.Add(1)
+			}
+		}
+	}
+	inRig(t, c, func(r *rig) {
+		start := time.Now()
+		conn, err := r.open("a", "site.lab:80")
+		if err == nil {
+			conn.Close()
+			t.Error("granted")
+		}
+		if took := time.Since(start); took > 20*rigTrip {
+			t.Errorf("the client was told after %v: %v", took, err)
+		}
+		if n := asked.Load(); n < 3 || n > 6 {
+			t.Errorf("%d endpoints were asked, want three, and a few more while those are looked at", n)
+		}
+		for n := range r.hosts {
+			if s := r.state(n); s != policy.Active {
+				t.Errorf("endpoint %d is %v, for a destination that breaks CONNECT", n, s)
+			}
+		}
+	})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 )
 
-// mostBroken is how many endpoints may fail in the middle of CONNECT before
-// the destination is taken to be the cause.
+// mostBroken is how many endpoints that still answer may fail in the middle of
+// CONNECT before the destination is taken to be the cause.
 const mostBroken = 3
 
 // refusal is how one endpoint's CONNECT came to nothing.
@@ -30,9 +30,9 @@ func (r *refusal) answer() error {
 // failed takes a CONNECT that came to nothing. An error ends the race; nil means
 // that another endpoint is being asked for a second opinion.
 func (r *race) failed(a *attempt) error {
-	outcome := outcomeOf(r.ctx, a.err)
-	v := refusal{endpoint: a.endpoint, asked: a.request.asked, outcome: outcome, reply: upstream.GeneralFailure}
-	switch outcome {
+	a.request.failed = true
+	v := refusal{endpoint: a.endpoint, asked: a.request.asked, outcome: a.outcome, reply: upstream.GeneralFailure}
+	switch a.outcome {
 	case policy.None:
 		return nil // the race is being cancelled
 	case policy.Local:
@@ -48,18 +48,32 @@ func (r *race) failed(a *attempt) error {
 		r.refused = &v
 		r.server.stats.secondOpinions.Add(1)
 	default:
-		if outcome == policy.Silent {
-			a.endpoint.Report(policy.Evidence{Phase: policy.Request, Outcome: outcome, Asked: v.asked, At: time.Now()})
+		if a.outcome == policy.Silent {
+			a.endpoint.Report(policy.Evidence{Phase: policy.Request, Outcome: a.outcome, Asked: v.asked, At: time.Now()})
 		}
 		r.broken = append(r.broken, v)
-		if len(r.broken) >= mostBroken {
-			return v.answer()
-		}
 	}
 	if r.needy() {
 		r.next(1)
 	}
 	return nil
+}
+
+// broke reports whether a's CONNECT ended without an answer, which may be the
+// destination's doing or not.
+func (a *attempt) broke() bool {
+	return a.err != nil && a.outcome != policy.Refused && ambiguous(a.outcome)
+}
+
+// isSound takes an endpoint that has failed in the middle of CONNECT and answers
+// nevertheless. An error ends the race. One that does not answer was lost under
+// the request, and does not count.
+func (r *race) isSound(a *attempt) error {
+	if r.sound++; r.sound < mostBroken {
+		return nil
+	}
+	v := refusal{endpoint: a.endpoint, outcome: a.outcome, reply: upstream.GeneralFailure}
+	return v.answer()
 }
 
 // granted tells the pool what the success through a means: for its endpoint,

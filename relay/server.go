@@ -36,6 +36,7 @@ type Server struct {
 	losers losers
 	room   *room
 	warm   *warm
+	knocks knocks
 	watch  watch
 
 	ctx    context.Context // ends all work of the server
@@ -67,6 +68,7 @@ func New(c Config) (*Server, error) {
 	s.room = newRoom(s, c.Seed)
 	s.warm = newWarm(s, s.config.Warm, c.Seed)
 	s.watch.server = s
+	s.knocks.server = s
 	return s, nil
 }
 

@@ -82,10 +82,12 @@ func (t *stream) dial() error {
 	return nil
 }
 
-// race looks for an endpoint other than avoid, with the whole patience.
-func (t *stream) race(avoid *pool.Endpoint) (grant, error) {
+// race looks for an endpoint other than those that were left, with the whole
+// patience.
+func (t *stream) race(left departures) (grant, error) {
 	r := &race{
-		server: t.server, ctx: t.ctx, client: t.name, destination: t.destination, avoid: avoid,
+		server: t.server, ctx: t.ctx, client: t.name, destination: t.destination,
+		left: left, knocked: left.knocking(),
 		deadline: time.Now().Add(t.server.config.Patience),
 	}
 	return r.dial()
@@ -164,12 +166,13 @@ func (t *stream) cut() {
 }
 
 // lose takes the endpoint away from a first flight, which makes it move. It is
-// false if the flight is over, or may not move. Judged says that the pool has
+// false if the flight is over, or may not move. A path that is silent is lost
+// whatever the destination does. Judged says that the pool has
 // given its verdict on the endpoint, and needs no evidence from the move.
 func (t *stream) lose(judged bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.flowing || t.flight.landing || t.ended || !t.flight.movable(t.server.config.Replay, judged) {
+	if t.flowing || t.flight.landing || t.ended || !t.flight.movable(t.server.config.Replay) {
 		return false
 	}
 	if t.conn != nil {

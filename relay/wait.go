@@ -122,16 +122,7 @@ func (r *room) pause() time.Duration {
 // an outage only notices the network's return when the kernel sends its next
 // SYN, which may be a second away.
 func (r *room) dial(ctx context.Context, ep *pool.Endpoint) {
-	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
-	defer cancel()
-	a := newAttempt(ep, 0, cancel)
-	session, err := a.open(ctx, r.server.config.Upstream)
-	if err != nil {
-		return
+	if r.server.greets(ctx, ep) && ep.State() != policy.Retired {
+		r.announce(ep)
 	}
-	_ = session.Close()
-	if ep.State() == policy.Retired {
-		return
-	}
-	r.announce(ep)
 }

@@ -104,7 +104,9 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		}
 		r.failures++
 		g.suspect(i, ev, "a stream's path is silent", false)
-		g.examineAt(i, ev.At, Greet)
+		// Deep at once: if the greeting is answered, a freeze after few bytes may
+		// be what silenced the stream.
+		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Stalled:
 		g.stall(i, ev)
 		if ev.At.Before(r.mute) {

@@ -1,0 +1,188 @@
+package relay
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/pool"
+	"github.com/paperplane-relay/paperplane/pool/policy"
+)
+
+// knocks asks endpoints whether they still answer. A reset or an end that comes
+// through an endpoint may be the destination's, or the endpoint's, or the
+// blocker's in the name of either; only a fresh greeting can tell, and the pool
+// cannot have judged yet. What a knock sees is evidence as any attempt's is.
+//
+// One knock at a time runs at an endpoint, and whoever comes meanwhile shares
+// the next: an answer to a question of before the end would prove nothing. So a
+// destination that ends everything costs no more than that.
+type knocks struct {
+	server *Server
+
+	mu      sync.Mutex
+	running map[*pool.Endpoint]*knock
+}
+
+// knock is one such question.
+type knock struct {
+	endpoint *pool.Endpoint
+	done     chan struct{} // closed at its end
+	answered bool          // valid from then on
+	next     *knock        // who comes meanwhile; guarded by knocks.mu
+}
+
+// at asks ep, from now on.
+func (k *knocks) at(ep *pool.Endpoint) *knock {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	fresh := &knock{endpoint: ep, done: make(chan struct{})}
+	if running := k.running[ep]; running != nil {
+		if running.next == nil {
+			running.next = fresh
+		}
+		return running.next
+	}
+	if k.running == nil {
+		k.running = make(map[*pool.Endpoint]*knock)
+	}
+	k.running[ep] = fresh
+	k.server.work.Go(func() { k.run(fresh) })
+	return fresh
+}
+
+// run asks, until nobody has come meanwhile.
+func (k *knocks) run(n *knock) {
+	for n != nil {
+		n.answered = k.server.greets(k.server.ctx, n.endpoint)
+		close(n.done)
+		k.mu.Lock()
+		ep := n.endpoint
+		if n = n.next; n != nil {
+			k.running[ep] = n
+		} else {
+			delete(k.running, ep)
+		}
+		k.mu.Unlock()
+	}
+}
+
+// greets reports whether ep passes the endpoint's phases.
+func (s *Server) greets(ctx context.Context, ep *pool.Endpoint) bool {
+	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
+	defer cancel()
+	session, err := newAttempt(ep, 0, cancel).open(ctx, s.config.Upstream)
+	if err != nil {
+		return false
+	}
+	_ = session.Close()
+	return true
+}
+
+// wait waits for the answer, for as long as one may reasonably take, the one
+// before it included. What comes later, or after ctx has ended, is none.
+func (n *knock) wait(ctx context.Context) bool {
+	limit := 2 * (n.endpoint.HedgeDelay(policy.Connect) + n.endpoint.HedgeDelay(policy.Greeting))
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-n.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return n.heard()
+}
+
+// heard reports whether it has been answered by now.
+func (n *knock) heard() bool {
+	select {
+	case <-n.done:
+		return n.answered
+	default:
+		return false
+	}
+}
+
+// failed reports whether it has ended without an answer.
+func (n *knock) failed() bool {
+	select {
+	case <-n.done:
+		return !n.answered
+	default:
+		return false
+	}
+}
+
+// ambiguous reports whether an end with this outcome may be the destination's as
+// well as the endpoint's. Silence never is: it is the kernel at the endpoint
+// that does not acknowledge.
+func ambiguous(o policy.Outcome) bool {
+	return o != policy.Silent && o != policy.None && o != policy.Local
+}
+
+// departure is an endpoint that a first flight has left, and why.
+type departure struct {
+	endpoint *pool.Endpoint
+	outcome  policy.Outcome
+	asked    time.Time
+	judged   bool   // by the pool, which needs no evidence then
+	knock    *knock // nil if the end cannot be the destination's
+}
+
+// departures are the endpoints that one flight has left, in their order.
+type departures []*departure
+
+// has reports whether ep was left.
+func (ds departures) has(ep *pool.Endpoint) bool {
+	for _, d := range ds {
+		if d.endpoint == ep {
+			return true
+		}
+	}
+	return false
+}
+
+// heard reports whether any of them has answered since it was left: the end that
+// came from there may stand.
+func (ds departures) heard() bool {
+	for _, d := range ds {
+		if d.knock != nil && d.knock.heard() {
+			return true
+		}
+	}
+	return false
+}
+
+// bar reports whether ep was left and shall not be asked again: it answers, or
+// that is not known yet, so that asking it would bring the same end.
+func (ds departures) bar(ep *pool.Endpoint) bool {
+	for _, d := range ds {
+		if d.endpoint == ep && d.knock != nil && !d.knock.failed() {
+			return true
+		}
+	}
+	return false
+}
+
+// knocking is the question that is open, nil if none is.
+func (ds departures) knocking() <-chan struct{} {
+	if len(ds) == 0 || ds[len(ds)-1].knock == nil {
+		return nil
+	}
+	return ds[len(ds)-1].knock.done
+}
+
+// agree reports whether an end, that of the last departure, is the destination's:
+// it has been the same at two endpoints, both of which answer since.
+func (ds departures) agree(ctx context.Context) bool {
+	last := ds[len(ds)-1]
+	if last.knock == nil {
+		return false
+	}
+	for _, d := range ds[:len(ds)-1] {
+		if d.endpoint != last.endpoint && d.knock != nil && d.knock.wait(ctx) {
+			return last.knock.wait(ctx)
+		}
+	}
+	return false
+}
