@@ -15,6 +15,45 @@ func isClientHello(b []byte) bool {
 	return ok && !announcesEarlyData(extensions)
 }
 
+// isHelloBeginning reports whether b is a ClientHello that is not complete yet:
+// a destination cannot act on it, whatever follows (RFC 8446, 4.1.2: the message
+// is hashed and parsed as a whole). Its first byte alone is enough, since no
+// protocol takes a SYN character for a command.
+func isHelloBeginning(b []byte) bool {
+	const header, maxRecord = 5, 1 << 14
+	var message [4]byte // as much of the handshake header as has come
+	have, length := 0, 0
+	for len(b) > 0 {
+		if b[0] != 22 || len(b) > 1 && b[1] != 3 {
+			return false
+		}
+		if len(b) < header {
+			return true
+		}
+		n := int(binary.BigEndian.Uint16(b[3:]))
+		if n == 0 || n > maxRecord {
+			return false
+		}
+		record := b[header:min(header+n, len(b))]
+		b = b[header+len(record):]
+		if have < len(message) {
+			copy(message[have:], record)
+		}
+		have += len(record)
+		if have > 0 && message[0] != 1 {
+			return false
+		}
+		if have < len(message) {
+			continue
+		}
+		length = int(message[1])<<16 | int(message[2])<<8 | int(message[3])
+		if have >= len(message)+length {
+			return false // complete, or with something after it
+		}
+	}
+	return true
+}
+
 // handshakeMessage joins the handshake records of b and returns the one
 // handshake message they hold, header included. It fails unless b ends where
 // the message does.

@@ -103,6 +103,40 @@ func TestClientHello(t *testing.T) {
 	}
 }
 
+func TestHelloBeginning(t *testing.T) {
+	hello := realHello(t, &tls.Config{ServerName: "site.lab"})
+	for name, b := range map[string][]byte{
+		"in one record":           hello,
+		"in records of 100 bytes": inRecords(hello, 100),
+		"in records of 3 bytes":   inRecords(hello, 3),
+		"with early data":         withExtension(hello, 42, nil),
+	} {
+		for n := 1; n < len(b); n++ {
+			if !isHelloBeginning(b[:n]) {
+				t.Errorf("%s: the first %d bytes of %d do not pass", name, n, len(b))
+			}
+		}
+		if isHelloBeginning(b) {
+			t.Errorf("%s: all of it passes for a part", name)
+		}
+	}
+	for name, b := range map[string][]byte{
+		"another record type":    {23},
+		"another version":        {22, 4},
+		"an empty record":        {22, 3, 1, 0, 0},
+		"a record too long":      {22, 3, 1, 0x40, 1},
+		"another message":        {22, 3, 1, 0, 50, 2},
+		"an empty message":       {22, 3, 1, 0, 4, 1, 0, 0, 0},
+		"more than the message":  {22, 3, 1, 0, 6, 1, 0, 0, 1, 0, 0},
+		"an alert in the middle": append(inRecords(hello, 100)[:105], 21, 3, 3, 0, 2, 1, 0),
+		"text":                   []byte("GET "),
+	} {
+		if isHelloBeginning(b) {
+			t.Errorf("%s passes", name)
+		}
+	}
+}
+
 func FuzzClientHello(f *testing.F) {
 	hello := realHello(f, &tls.Config{ServerName: "site.lab"})
 	f.Add(hello)
@@ -110,7 +144,13 @@ func FuzzClientHello(f *testing.F) {
 	f.Add(withExtension(hello, 42, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if !isClientHello(b) {
+			if len(b) > 0 && isHelloBeginning(b) && !isHelloBeginning(b[:max(1, len(b)-1)]) {
+				t.Error("a beginning of it is none")
+			}
 			return
+		}
+		if isHelloBeginning(b) || !isHelloBeginning(b[:len(b)-1]) {
+			t.Error("complete and a beginning at once, or without one")
 		}
 		// What is one, is one in any records, and none with a byte more or less.
 		message, _ := handshakeMessage(b)

@@ -23,6 +23,7 @@ const (
 type flight struct {
 	record   []byte
 	written  int  // of record, to the stream's present connection
+	offered  int  // of record, what may have reached a destination through it
 	overlong bool // there is more than record holds
 	fin      bool // the client has ended its direction
 	finSent  bool
@@ -44,13 +45,15 @@ func (f *flight) pending() bool {
 	return f.written < len(f.record) || f.fin && !f.finSent
 }
 
-// movable reports whether the flight may be sent again elsewhere.
+// movable reports whether the flight may be sent again elsewhere. What has been
+// read and not sent yet does not matter to that; and what was sent through
+// endpoints left before was found harmless when they were left.
 func (f *flight) movable(r Replay) bool {
-	return !f.overlong && len(f.left) < mostMoves && r.movable(f.record)
+	return !f.overlong && len(f.left) < mostMoves && r.movable(f.record[:f.offered])
 }
 
 // rewind makes inbound send everything once more.
-func (f *flight) rewind() { f.written, f.finSent = 0, false }
+func (f *flight) rewind() { f.written, f.offered, f.finSent = 0, 0, false }
 
 // inbound is the goroutine that reads the client, from the request to the end.
 func (t *stream) inbound() {
@@ -106,6 +109,7 @@ func (t *stream) takeOff() (net.Conn, bool) {
 // error it waits until outbound has seen it too and has decided.
 func (t *stream) send(b []byte) bool {
 	f, conn, number := &t.flight, t.conn, t.number
+	f.offered = f.written + len(b)
 	t.mu.Unlock()
 	n, err := conn.Write(b)
 	t.stamp(&t.lastUp)

@@ -3,9 +3,12 @@ package relay_test
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -51,6 +54,7 @@ func silentAt(addr func() string) func(net.Conn) {
 
 func TestFlightMoves(t *testing.T) {
 	hello := string(rigHello(t))
+	early := withEarlyData(hello)
 	post := "POST / HTTP/1.1\r\nHost: site.lab\r\nContent-Length: 0\r\n\r\n"
 	for _, tc := range []struct {
 		name   string
@@ -64,7 +68,18 @@ func TestFlightMoves(t *testing.T) {
 		{"POST", relay.Safe, post, false},
 		{"two requests", relay.Safe, get + get, false},
 		{"ClientHello and more", relay.Safe, hello + "x", false},
-		{"half a request", relay.Safe, get[:20], false},
+		{"half a request", relay.Safe, get[:20], true},
+		{"a method", relay.Safe, "GET ", true},
+		{"less than a method", relay.Safe, "GE", false},
+		{"half a POST", relay.Safe, post[:20], false},
+		{"a POST without its last byte", relay.Safe, post[:len(post)-1], false},
+		{"another protocol's line", relay.Safe, "GET key\r\n", false},
+		{"a request and a byte", relay.Safe, get + "x", false},
+		{"half a ClientHello", relay.Safe, hello[:len(hello)/2], true},
+		{"a ClientHello's first byte", relay.Safe, hello[:1], true},
+		{"a ClientHello with early data", relay.Safe, early, false},
+		{"all but the end of one", relay.Safe, early[:len(early)-1], true},
+		{"half of it, never", relay.Never, hello[:len(hello)/2], false},
 		{"any byte, always", relay.Always, "?", true},
 		{"POST, always", relay.Always, post, true},
 		{"too much, always", relay.Always, string(make([]byte, 65<<10)), false},
@@ -105,6 +120,89 @@ func TestFlightMoves(t *testing.T) {
 				}
 				if s := r.server.Stats(); s.Moved != want {
 					t.Errorf("%d flights moved, want %d", s.Moved, want)
+				}
+			})
+		})
+	}
+}
+
+// withEarlyData appends the extension early_data, which is empty, to a
+// ClientHello in one record.
+func withEarlyData(hello string) string {
+	b := append([]byte(hello), 0, 42, 0, 0)
+	at := 5 + 4 + 34                               // the session's length
+	at += 1 + int(b[at])                           // the suites'
+	at += 2 + int(binary.BigEndian.Uint16(b[at:])) // the compressions'
+	at += 1 + int(b[at])                           // the extensions'
+	for _, length := range []int{at, 3, 7} {       // and the record's and the message's
+		binary.BigEndian.PutUint16(b[length:], binary.BigEndian.Uint16(b[length:])+4)
+	}
+	return string(b)
+}
+
+// TestFlightMovesInPieces loses an endpoint after each piece of a flight. Only
+// the last one may see the whole, and it must see it once; also where the end
+// shows that the flight is one that may not be sent twice.
+func TestFlightMovesInPieces(t *testing.T) {
+	hello := string(rigHello(t))
+	early := withEarlyData(hello)
+	body := "GET / HTTP/1.1\r\nHost: site.lab\r\nContent-Length: 3\r\n\r\nabc"
+	for name, pieces := range map[string][]string{
+		"ClientHello":   {hello[:3], hello[3:100], hello[100:]},
+		"early data":    {early[:50], early[50:] + "\x17\x03\x03\x00\x01x"},
+		"GET":           {get[:5], get[5:30], get[30:]},
+		"GET, and more": {body[:20], body[20:]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inRig(t, rigConfig{}, func(r *rig) {
+				whole := strings.Join(pieces, "")
+				var mu sync.Mutex
+				heard := make(map[string]string)
+				r.serve(80, func(c net.Conn) {
+					b := make([]byte, 4096)
+					for {
+						n, err := c.Read(b)
+						if err != nil {
+							return
+						}
+						mu.Lock()
+						at := c.RemoteAddr().String()
+						heard[at] += string(b[:n])
+						ready := heard[at] == whole
+						mu.Unlock()
+						if ready {
+							_, _ = io.WriteString(c, "whole\n")
+						}
+					}
+				})
+				c := r.mustOpen("a", "site.lab:80")
+				defer c.Close()
+				for i, piece := range pieces {
+					if i > 0 {
+						r.hosts[r.carrier()].Abort()
+						time.Sleep(500 * time.Millisecond)
+					}
+					if _, err := io.WriteString(c, piece); err != nil {
+						t.Error(err)
+						return
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+				if answer, err := exchange(c, ""); answer != "whole" {
+					t.Errorf("answer %q, %v", answer, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				complete := 0
+				for _, b := range heard {
+					if b == whole {
+						complete++
+					} else if !strings.HasPrefix(whole, b) {
+						t.Errorf("a destination heard %q", b)
+					}
+				}
+				if complete != 1 || len(heard) != len(pieces) {
+					t.Errorf("heard whole %d times at %d connections, want once at %d", complete, len(heard), len(pieces))
 				}
 			})
 		})

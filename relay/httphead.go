@@ -29,16 +29,64 @@ func isRequestHead(b []byte) bool {
 	return true
 }
 
+// isHeadBeginning reports whether b is the beginning of a head that
+// [isRequestHead] might accept, from its method and blank on: a destination does
+// not act on a request whose head has not ended. Fewer bytes, such as a single
+// G, could be a command in another protocol; and a line that has ended is one in
+// some, so it must be HTTP's.
+func isHeadBeginning(b []byte) bool {
+	if bytes.Contains(b, []byte("\r\n\r\n")) {
+		return false
+	}
+	line, fields, more := bytes.Cut(b, []byte("\r\n"))
+	if !more {
+		return isLineBeginning(line)
+	}
+	if !isRequestLine(line) {
+		return false
+	}
+	for {
+		var field []byte
+		if field, fields, more = bytes.Cut(fields, []byte("\r\n")); !more {
+			return isText(bytes.TrimSuffix(field, []byte("\r")))
+		}
+		if !isBodilessField(field) {
+			return false
+		}
+	}
+}
+
+// isLineBeginning accepts what may become a line for isRequestLine, if that is
+// not in doubt any more.
+func isLineBeginning(line []byte) bool {
+	if whole, ok := bytes.CutSuffix(line, []byte("\r")); ok {
+		return isRequestLine(whole)
+	}
+	method, rest, ok := bytes.Cut(line, []byte(" "))
+	if !ok || !isSafeMethod(method) {
+		return false
+	}
+	target, version, ok := bytes.Cut(rest, []byte(" "))
+	if !isVisible(target) || ok && len(target) == 0 {
+		return false
+	}
+	return strings.HasPrefix("HTTP/1.1", string(version)) || string(version) == "HTTP/1.0"
+}
+
+// isSafeMethod accepts the methods that change nothing at a destination.
+func isSafeMethod(method []byte) bool {
+	switch string(method) {
+	case "GET", "HEAD", "OPTIONS":
+		return true
+	}
+	return false
+}
+
 // isRequestLine accepts the three safe methods, a target without spaces, and
 // HTTP/1.0 or 1.1.
 func isRequestLine(line []byte) bool {
 	method, rest, ok := bytes.Cut(line, []byte(" "))
-	if !ok {
-		return false
-	}
-	switch string(method) {
-	case "GET", "HEAD", "OPTIONS":
-	default:
+	if !ok || !isSafeMethod(method) {
 		return false
 	}
 	target, version, ok := bytes.Cut(rest, []byte(" "))
@@ -55,10 +103,8 @@ func isBodilessField(field []byte) bool {
 	if !ok || len(name) == 0 || !isToken(name) {
 		return false
 	}
-	for _, c := range value {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
+	if !isText(value) {
+		return false
 	}
 	switch strings.ToLower(string(name)) {
 	case "content-length":
@@ -76,6 +122,16 @@ func isToken(b []byte) bool {
 		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
 		case strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
 		default:
+			return false
+		}
+	}
+	return true
+}
+
+// isText reports whether b has no control characters but tabs.
+func isText(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' && c != '\t' || c == 0x7f {
 			return false
 		}
 	}

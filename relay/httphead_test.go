@@ -47,6 +47,35 @@ func TestRequestHead(t *testing.T) {
 	}
 }
 
+func TestHeadBeginning(t *testing.T) {
+	for _, head := range []string{
+		"GET / HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n",
+		"HEAD http://a/b?c=d HTTP/1.0\r\n\r\n",
+		"OPTIONS * HTTP/1.1\r\nA:\tb\r\n\r\n",
+	} {
+		method := strings.IndexByte(head, ' ') + 1
+		for n := range head {
+			if got := isHeadBeginning([]byte(head[:n])); got != (n >= method) {
+				t.Errorf("%q: %v", head[:n], got)
+			}
+		}
+		if isHeadBeginning([]byte(head)) {
+			t.Errorf("%q passes for a part", head)
+		}
+	}
+	for _, b := range []string{
+		"", "G", "GET", "get ", "POST ", "POST / HTTP/1.1\r\nHost: a", "CONNECT ", "PRI ", "XGET ",
+		"GET key\r", "GET key\r\n", "GET /\n", "GET / HTTP/1.1\n", "GET / HTTP/1.1\r\n\n", "GET / HTTP/1.1\r\nA: b\n",
+		"GET / HTTP/2", "GET / HTTP/1.10", "GET / RTSP", "GET  ", "GET /a b", "GET /\x00", "OPTIONS sip:a SIP/2.0\r\n",
+		"GET / HTTP/1.1\r\n folded\r\n", "GET / HTTP/1.1\r\nContent-Length: 3\r\n", "GET / HTTP/1.1\r\nUpgrade: a\r\nB",
+		"GET / HTTP/1.1\r\n\r\nx", "GET / HTTP/1.1\r\nA: b\r\n\r\nGET ",
+	} {
+		if isHeadBeginning([]byte(b)) {
+			t.Errorf("%q passes", b)
+		}
+	}
+}
+
 // FuzzRequestHead holds the parser against net/http's: what we would send twice
 // must be one whole request without a body for others as well.
 func FuzzRequestHead(f *testing.F) {
@@ -60,6 +89,9 @@ func FuzzRequestHead(f *testing.F) {
 		for n := range b {
 			if isRequestHead(b[:n]) {
 				t.Errorf("the first %d bytes pass for all", n)
+			}
+			if isHeadBeginning(b[:n]) != (n > bytes.IndexByte(b, ' ')) {
+				t.Errorf("the first %d bytes as a beginning", n)
 			}
 		}
 		r := bufio.NewReader(bytes.NewReader(b))

@@ -9,8 +9,9 @@ type Replay uint8
 // The replay policies.
 const (
 	// Safe replays nothing at all, exactly one TLS ClientHello without early
-	// data, or exactly one HTTP/1.x GET, HEAD or OPTIONS without a body. None
-	// of them can make a destination do a thing twice.
+	// data, exactly one HTTP/1.x GET, HEAD or OPTIONS without a body, or what has
+	// come of one of them so far. None of them can make a destination do a thing
+	// twice.
 	Safe Replay = iota
 	// Always replays whatever fits into 64 KiB. A destination may then see a
 	// request twice.
@@ -48,8 +49,8 @@ func (r *Replay) UnmarshalText(text []byte) error {
 	return fmt.Errorf("relay: replay policy %q is not safe, always or never", text)
 }
 
-// movable reports whether sent, all that a client has sent so far, may be sent
-// again.
+// movable reports whether sent, all that may have reached a destination so far,
+// may be sent again, and be followed by whatever the client says next.
 func (r Replay) movable(sent []byte) bool {
 	switch r {
 	case Always:
@@ -57,6 +58,7 @@ func (r Replay) movable(sent []byte) bool {
 	case Never:
 		return false
 	default:
-		return len(sent) == 0 || isClientHello(sent) || isRequestHead(sent)
+		return len(sent) == 0 || isClientHello(sent) || isHelloBeginning(sent) ||
+			isRequestHead(sent) || isHeadBeginning(sent)
 	}
 }

@@ -385,6 +385,16 @@ func (r *rig) state(n int) policy.State {
 	return r.pool.Endpoint(r.hosts[n].Addr().String() + ":1080").State()
 }
 
+// carrier is the number of the endpoint with a stream open, -1 if none has.
+func (r *rig) carrier() int {
+	for n, h := range r.hosts {
+		if r.pool.Endpoint(h.Addr().String()+":1080").Streams().Load() > 0 {
+			return n
+		}
+	}
+	return -1
+}
+
 // exchange says something and returns the answer, a line.
 func exchange(c net.Conn, say string) (string, error) {
 	if say != "" {
