@@ -100,21 +100,18 @@ func TestClientLeavesDuringDial(t *testing.T) {
 	})
 }
 
-// temporary is an accept error that passes.
-type temporary struct{ error }
-
-func (temporary) Temporary() bool { return true }
-
 func TestAcceptErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipes()
-		for range 10 {
-			l.errs = append(l.errs, temporary{syscall.EMFILE})
+		// What says that it will pass, and what does not: a listener in memory, an
+		// LSM's refusal, an error of a wrapper.
+		for range 5 {
+			l.errs = append(l.errs, syscall.EMFILE, errors.New("something"))
 		}
-		l.errs = append(l.errs, errors.New("gone"))
+		l.errs = append(l.errs, &net.OpError{Op: "accept", Err: net.ErrClosed})
 		began := time.Now()
 		s := &exit.Server{}
-		if err := s.Serve(l); err == nil || errors.Is(err, exit.ErrServerClosed) {
+		if err := s.Serve(l); !errors.Is(err, net.ErrClosed) || errors.Is(err, exit.ErrServerClosed) {
 			t.Errorf("Serve = %v", err)
 		}
 		// 5 ms, doubled seven times to 640 ms, then 1 s twice.
@@ -124,11 +121,33 @@ func TestAcceptErrors(t *testing.T) {
 	})
 }
 
+// TestAcceptGoesOnAfterErrors: a client that comes after the trouble is served.
+func TestAcceptGoesOnAfterErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipes()
+		l.errs = []error{errors.New("something"), syscall.EPERM, errors.New("something else")}
+		s := &exit.Server{Open: true}
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(l) }()
+		c := l.dial()
+		go func() { _, _ = c.Write([]byte{5, 1, 0}) }()
+		answer := make([]byte, 2)
+		if _, err := io.ReadFull(c, answer); err != nil || answer[1] != 0 {
+			t.Errorf("answer %x, %v", answer, err)
+		}
+		c.Close()
+		s.Close()
+		if err := <-served; !errors.Is(err, exit.ErrServerClosed) {
+			t.Errorf("Serve = %v", err)
+		}
+	})
+}
+
 func TestCloseEndsPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipes()
 		for range 100 {
-			l.errs = append(l.errs, temporary{syscall.EMFILE})
+			l.errs = append(l.errs, syscall.EMFILE)
 		}
 		s := &exit.Server{}
 		served := make(chan error, 1)

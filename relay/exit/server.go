@@ -80,15 +80,16 @@ type Server struct {
 	wg        sync.WaitGroup // streams' goroutines
 }
 
-// The pauses after an accept error that may pass, as net/http has them.
+// The pauses after an accept error, as net/http has them.
 const (
 	minPause = 5 * time.Millisecond
 	maxPause = time.Second
 )
 
 // Serve accepts connections from l and serves each in goroutines of the
-// server, which Shutdown and Close wait for. It closes l and returns when
-// accepting fails for good, or with ErrServerClosed after Shutdown or Close.
+// server, which Shutdown and Close wait for. It closes l and returns with
+// ErrServerClosed after Shutdown or Close, or with an error if l was closed by
+// others; failures of Accept are survived with a growing pause.
 // It refuses to begin, with ErrOpen, if l is not on loopback and neither users
 // nor clients are set. It may be called for several listeners.
 func (s *Server) Serve(l net.Listener) error {
@@ -111,8 +112,9 @@ func (s *Server) Serve(l net.Listener) error {
 		if s.isClosing() {
 			return ErrServerClosed
 		}
-		// Without descriptors or memory, accepting fails until some are free.
-		if t, ok := err.(interface{ Temporary() bool }); !ok || !t.Temporary() {
+		// Without descriptors or memory, accepting fails until some are free. Which
+		// errors pass is not for us to say: only a closed listener never recovers.
+		if errors.Is(err, net.ErrClosed) {
 			return fmt.Errorf("exit: accept: %w", err)
 		}
 		pause = min(max(2*pause, minPause), maxPause)
