@@ -108,7 +108,7 @@ func (r *race) exhausted(now, wake time.Time) (time.Time, error) {
 	if r.stale {
 		again := r.round.Add(roundPause)
 		if !now.Before(again) {
-			r.begin(now, nil)
+			r.begin(now)
 			return now, nil
 		}
 		if again.Before(wake) {

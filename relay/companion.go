@@ -16,8 +16,8 @@ import (
 // lost endpoint. So a request pays for trouble what it would pay without warm
 // connections, counted from its beginning, and no more.
 
-// resume starts an attempt in its last phase, on a warm connection.
-func (r *race) resume(sp *spare) {
+// askOn starts an attempt in its last phase, on a warm connection.
+func (r *race) askOn(sp *spare) {
 	a := newAttempt(sp.shelf.endpoint, r.batch, func() {})
 	a.spare, a.session = sp, sp.session
 	a.request.asked = a.enter(policy.Request)

@@ -32,8 +32,8 @@ type race struct {
 
 	lease   order
 	round   time.Time // when the lease was taken
-	prefer  *pool.Endpoint
-	spent   bool // the lease has no more endpoints
+	spent   bool      // the lease has no more endpoints
+	tried   []trial
 	batch   int
 	running []*attempt
 
@@ -76,7 +76,7 @@ func (r *race) dial() (grant, error) {
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	defer r.finish()
 
-	r.begin(time.Now(), nil)
+	r.begin(time.Now())
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -103,7 +103,7 @@ func (r *race) dial() (grant, error) {
 		case <-r.knocked:
 			r.knocked = nil
 		case <-answered:
-			r.begin(time.Now(), r.waiting.endpoint)
+			r.resume(r.waiting.endpoint)
 		case <-r.ctx.Done():
 			return grant{}, context.Cause(ctx)
 		}
@@ -112,21 +112,46 @@ func (r *race) dial() (grant, error) {
 
 // begin takes a fresh lease and starts a round with it. Attempts of earlier
 // rounds that still run can win as well.
-//
-// If prefer is not nil it is asked beside the lease's first choice: it has
-// answered just now, which that one may not.
-func (r *race) begin(now time.Time, prefer *pool.Endpoint) {
+func (r *race) begin(now time.Time) {
+	r.leave()
+	r.changed, r.stale = r.server.config.Pool.Changed(), false
+	r.lease, r.round = order{lease: r.server.config.Pool.Lease(r.client)}, now
+	r.spent, r.batch = false, 0
+	r.next(batches[0])
+}
+
+// resume goes on with an endpoint that has answered those who wait, and with no
+// other: all others have been tried, and if this one fails the room has the next.
+func (r *race) resume(ep *pool.Endpoint) {
+	r.leave()
+	if !r.left.bar(ep) && !r.asking(ep) {
+		r.start(ep)
+	}
+}
+
+// leave ends a wait, if there is one.
+func (r *race) leave() {
 	if r.waiting != nil {
 		r.server.room.leave()
 		r.waiting = nil
 	}
-	r.changed, r.stale = r.server.config.Pool.Changed(), false
-	r.lease, r.round = order{lease: r.server.config.Pool.Lease(r.client)}, now
-	r.spent, r.batch = false, 0
-	if r.prefer = prefer; prefer != nil && !r.left.bar(prefer) && !r.asking(prefer) {
-		r.start(prefer)
+}
+
+// trial is an endpoint that was tried, and whether it was active then.
+type trial struct {
+	endpoint *pool.Endpoint
+	active   bool
+}
+
+// known reports whether another try at ep would be a repetition: it was tried,
+// and does not stand better now. If it answers after all, the room tells.
+func (r *race) known(ep *pool.Endpoint) bool {
+	for i := len(r.tried) - 1; i >= 0; i-- {
+		if t := r.tried[i]; t.endpoint == ep {
+			return t.active || ep.State() != policy.Active
+		}
 	}
-	r.next(batches[0])
+	return false
 }
 
 // needy reports whether the race lacks an attempt whose CONNECT it trusts to
@@ -147,7 +172,7 @@ func (r *race) next(n int) {
 		switch {
 		case ep == nil:
 			r.spent = true
-		case ep == r.prefer || r.left.has(ep) || r.asking(ep):
+		case r.left.has(ep) || r.asking(ep) || r.known(ep):
 		default:
 			r.start(ep)
 			n--
@@ -180,7 +205,7 @@ func (r *race) start(ep *pool.Endpoint) {
 	var place *shelf
 	if r.needy() {
 		if sp := r.server.warm.take(ep); sp != nil {
-			r.resume(sp)
+			r.askOn(sp)
 			place = sp.shelf
 		}
 	}
@@ -194,6 +219,7 @@ func (r *race) open(ep *pool.Endpoint, place *shelf) {
 	a := newAttempt(ep, r.batch, cancel)
 	a.place = place
 	r.running = append(r.running, a)
+	r.tried = append(r.tried, trial{ep, a.active})
 	s.work.Go(func() { r.run(ctx, a) })
 }
 
@@ -245,9 +271,7 @@ func (r *race) tell(a *attempt) bool {
 func (r *race) finish() {
 	close(r.over)
 	r.cancel()
-	if r.waiting != nil {
-		r.server.room.leave()
-	}
+	r.leave()
 	for _, a := range r.running {
 		if a.request.asked.IsZero() && (a.place != nil || r.server.losers.keep(a)) {
 			continue

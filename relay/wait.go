@@ -1,8 +1,10 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,9 +15,9 @@ import (
 const (
 	// The pause between two shared dials to each endpoint, drawn anew each time.
 	pauseMin, pauseMax = 250 * time.Millisecond, 500 * time.Millisecond
-	// mostShared bounds the endpoints that are dialled on behalf of those who
-	// wait: the best of the lease.
-	mostShared = 16
+	// In each pause the best endpoints of the lease are dialled on behalf of those
+	// who wait, and some of the others in turn: whichever returns is found.
+	sharedBest, sharedOthers = 8, 8
 )
 
 // answer tells all who wait which endpoint has answered, by closing done.
@@ -25,9 +27,9 @@ type answer struct {
 }
 
 // room is where requests wait that have tried everything. While anybody is in
-// it, one goroutine dials every endpoint again and again on behalf of all; as
-// soon as any of them answers, all go on at once. However many wait, an endpoint
-// sees one new dial per pause.
+// it, one goroutine dials the endpoints again and again on behalf of all; as soon
+// as any of them answers, all go on with that one. However many wait, an endpoint
+// that does not answer sees one new dial per pause.
 type room struct {
 	server *Server
 
@@ -87,13 +89,9 @@ func (r *room) run(wake <-chan struct{}) {
 	defer dials.Wait()
 	ctx, cancel := context.WithCancel(r.server.ctx)
 	defer cancel()
+	var turns turns
 	for {
-		lease := r.server.config.Pool.Lease("")
-		for range mostShared {
-			ep := lease.Next()
-			if ep == nil {
-				break
-			}
+		for _, ep := range turns.next(r.server.config.Pool.Lease("")) {
 			dials.Go(func() { r.dial(ctx, ep) })
 		}
 		timer := time.NewTimer(r.pause())
@@ -107,6 +105,33 @@ func (r *room) run(wake <-chan struct{}) {
 			return
 		}
 	}
+}
+
+// turns remembers when the room has dialled which endpoint.
+type turns struct {
+	now  int
+	last map[*pool.Endpoint]int
+}
+
+// next chooses the first sharedBest endpoints of the lease, and those sharedOthers
+// of the rest whose last turn is the longest ago.
+func (t *turns) next(lease pool.Lease) []*pool.Endpoint {
+	var all []*pool.Endpoint
+	for ep := lease.Next(); ep != nil; ep = lease.Next() {
+		all = append(all, ep)
+	}
+	if t.last == nil {
+		t.last = make(map[*pool.Endpoint]int)
+	}
+	t.now++
+	if len(all) > sharedBest {
+		slices.SortStableFunc(all[sharedBest:], func(a, b *pool.Endpoint) int { return cmp.Compare(t.last[a], t.last[b]) })
+		all = all[:min(len(all), sharedBest+sharedOthers)]
+	}
+	for _, ep := range all {
+		t.last[ep] = t.now
+	}
+	return all
 }
 
 // pause draws the time until the next dials. The goroutine of an earlier wait
