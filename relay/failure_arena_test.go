@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -93,6 +94,7 @@ type arena struct {
 	pool      *pool.Pool
 	server    *relay.Server
 	began     time.Time
+	lossy     bool
 
 	mu       sync.Mutex
 	requests []request
@@ -117,6 +119,7 @@ type dial struct {
 
 // stream is a long one: a message every 200 ms, each of which is echoed.
 type stream struct {
+	start time.Time
 	via   netip.Addr
 	mu    sync.Mutex
 	last  time.Time
@@ -136,6 +139,32 @@ type options struct {
 	control func(*arena) pool.Control
 	// quiet leaves out the load: the test asks for itself.
 	quiet bool
+	// spread has three providers, at round trips of 20, 60 and 100 ms.
+	spread bool
+	// loss is the share of packets lost at random.
+	loss float64
+}
+
+// site is prefixes of a provider, and its latency.
+type site struct {
+	provider string
+	prefixes []string
+	latency  time.Duration
+}
+
+// sites are where the endpoints live, and the latency to the border.
+func (o options) sites() ([]site, time.Duration) {
+	if o.spread {
+		return []site{
+			{"amazon", []string{"52.58.0.0/16", "18.196.0.0/16"}, 5 * time.Millisecond},
+			{"google", []string{"35.192.0.0/16"}, 25 * time.Millisecond},
+			{"azure", []string{"51.136.0.0/16"}, 45 * time.Millisecond},
+		}, 5 * time.Millisecond
+	}
+	return []site{
+		{"amazon", []string{"52.58.0.0/16", "18.196.0.0/16"}, oneWay},
+		{"google", []string{"35.192.0.0/16", "35.224.0.0/16"}, oneWay},
+	}, oneWay
 }
 
 // inArena runs play in a bubble, with the load already going for warm.
@@ -152,21 +181,22 @@ func inArena(t *testing.T, o options, play func(a *arena)) {
 func (a *arena) build(o options) (stop func()) {
 	t := a.t
 	a.world = testenv.New(testenv.Config{Seed: seed()})
-	prefix := func(s ...string) (p []netip.Prefix) {
-		for _, s := range s {
-			p = append(p, netip.MustParsePrefix(s))
+	sites, border := o.sites()
+	a.isp = a.world.ISP("isp", testenv.ISPConfig{Latency: border, Loss: o.loss})
+	a.lossy = o.loss > 0
+	var clouds []*testenv.Cloud
+	for _, s := range sites {
+		c := testenv.CloudConfig{Latency: s.latency}
+		for _, p := range s.prefixes {
+			c.Prefixes = append(c.Prefixes, netip.MustParsePrefix(p))
 		}
-		return p
+		clouds = append(clouds, a.world.Cloud(s.provider, c))
 	}
-	aws := a.world.Cloud("amazon", testenv.CloudConfig{Prefixes: prefix("52.58.0.0/16", "18.196.0.0/16"), Latency: oneWay})
-	google := a.world.Cloud("google", testenv.CloudConfig{Prefixes: prefix("35.192.0.0/16", "35.224.0.0/16"), Latency: oneWay})
-	a.isp = a.world.ISP("isp", testenv.ISPConfig{Latency: oneWay})
 	for n := range 16 {
-		cloud, wish := aws, prefix("52.58.0.0/16", "18.196.0.0/16")[n/2%2]
-		if n%2 == 1 {
-			cloud, wish = google, prefix("35.192.0.0/16", "35.224.0.0/16")[n/2%2]
-		}
-		h, err := cloud.Launch(testenv.EndpointConfig{Prefix: wish})
+		at := n % len(sites)
+		prefixes := sites[at].prefixes
+		wish := netip.MustParsePrefix(prefixes[n/len(sites)%len(prefixes)])
+		h, err := clouds[at].Launch(testenv.EndpointConfig{Prefix: wish})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,9 +273,7 @@ func (a *arena) build(o options) (stop func()) {
 		clients.Go(func() { a.client(load, n, o.path) })
 	}
 	for n := range long {
-		s := &stream{}
-		a.streams = append(a.streams, s)
-		clients.Go(func() { a.echo(load, s, fmt.Sprintf("long-%d", n)) })
+		clients.Go(func() { a.long(load, fmt.Sprintf("long-%d", n)) })
 	}
 	return func() {
 		endLoad()
@@ -390,12 +418,39 @@ func (a *arena) ask(client, destination, path string) (r request) {
 	return r
 }
 
-func (a *arena) echo(ctx context.Context, s *stream, name string) {
-	c, err := a.open(ctx, name, "site.lab:7")
-	if err != nil {
-		s.err = err
-		return
+// long keeps a stream open: when it is cut, the next one is asked for at once,
+// which is a request like any other.
+func (a *arena) long(ctx context.Context, name string) {
+	for ctx.Err() == nil {
+		asked := time.Now()
+		limit, cancel := context.WithTimeout(ctx, patience)
+		c, err := a.open(limit, name, "site.lab:7")
+		cancel()
+		if ctx.Err() != nil {
+			if err == nil {
+				c.Close()
+			}
+			return
+		}
+		if err == nil {
+			s := &stream{start: asked}
+			a.mu.Lock()
+			a.streams = append(a.streams, s)
+			a.mu.Unlock()
+			a.echo(ctx, s, c)
+			continue
+		}
+		a.mu.Lock()
+		a.requests = append(a.requests, request{start: asked, err: fmt.Errorf("a long stream: %w", err)})
+		a.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
 	}
+}
+
+func (a *arena) echo(ctx context.Context, s *stream, c net.Conn) {
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
@@ -437,6 +492,13 @@ func (a *arena) active() (hosts []*testenv.Host) {
 }
 
 func (a *arena) inState(s policy.State) int { return len(a.pool.InState(s)) }
+
+// long streams so far, those that have ended included.
+func (a *arena) longs() []*stream {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.streams)
+}
 
 // since is a copy of the requests that were started at t or later.
 func (a *arena) since(t time.Time) (rs []request) {

@@ -48,9 +48,8 @@ func TestEndpointAnswersGarbage(t *testing.T) {
 }
 
 func TestEndpointRefusesEveryConnect(t *testing.T) {
-	for _, reply := range []byte{1, 2, 3, 4, 6} {
-		s := suites()[0]
-		inArena(t, options{suite: s, active: 8}, func(a *arena) {
+	refuses := func(reply byte) func(a *arena) {
+		return func(a *arena) {
 			h := a.bad(testenv.Refuse(reply))
 			time.Sleep(time.Minute)
 			a.noneFails()
@@ -58,6 +57,12 @@ func TestEndpointRefusesEveryConnect(t *testing.T) {
 			a.neverDirect()
 			a.judged(h, policy.NoEgress)
 			a.log()
+		}
+	}
+	inSuites(t, nil, refuses(1))
+	for _, reply := range []byte{2, 3, 4, 6} {
+		t.Run(fmt.Sprint("reply ", reply), func(t *testing.T) {
+			inArena(t, options{suite: suites()[0], active: 8}, refuses(reply))
 		})
 	}
 }
@@ -65,21 +70,20 @@ func TestEndpointRefusesEveryConnect(t *testing.T) {
 // TestDestinationDown asks for a destination that refuses, for one that is not
 // there, and for a name that does not exist.
 func TestDestinationDown(t *testing.T) {
-	s := suites()[0]
-	inArena(t, options{suite: s, active: 8, adjust: func(a *arena) {
+	inSuites(t, func(a *arena) {
 		a.world.Destination("closed.lab", testenv.DestinationConfig{})
-	}}, func(a *arena) {
+	}, func(a *arena) {
 		for range 20 {
-			for _, d := range []string{"closed.lab:80", "nowhere.lab:80"} {
+			for _, d := range []string{"closed.lab:", "nowhere.lab:"} {
 				go func() {
-					if r := a.ask("unlucky", d, ""); r.err == nil {
-						t.Errorf("%s is down, and was granted", d)
+					if r := a.ask("unlucky", d+a.suite.port, ""); r.err == nil {
+						a.t.Errorf("%s is down, and was granted", d)
 					} else if took := time.Since(r.start); took > 8*rtt {
-						t.Errorf("%s: told only after %v: %v", d, took, r.err)
+						a.t.Errorf("%s: told only after %v: %v", d, took, r.err)
 					}
 				}()
 			}
-			go a.ask("unlucky", "203.0.113.9:80", "")
+			go a.ask("unlucky", "203.0.113.9:"+a.suite.port, "")
 			time.Sleep(time.Second)
 		}
 		time.Sleep(30 * time.Second)
@@ -91,22 +95,23 @@ func TestDestinationDown(t *testing.T) {
 }
 
 func TestDestinationSlow(t *testing.T) {
-	s := suites()[0]
-	inArena(t, options{suite: s, active: 8, adjust: func(a *arena) {
+	inSuites(t, func(a *arena) {
 		slow := a.world.Destination("slow.lab", testenv.DestinationConfig{Latency: 900 * time.Millisecond})
-		serve(a.t, slow, 80, func(c net.Conn) {
-			_, _ = c.Read(make([]byte, 4096))
-			time.Sleep(4 * time.Second)
-			for range 20 {
-				_, _ = c.Write(make([]byte, 1000))
-				time.Sleep(700 * time.Millisecond)
-			}
-		})
-	}}, func(a *arena) {
+		for _, port := range []uint16{80, 443, 9} {
+			serve(a.t, slow, port, func(c net.Conn) {
+				_, _ = c.Read(make([]byte, 4096))
+				time.Sleep(4 * time.Second)
+				for range 20 {
+					_, _ = c.Write(make([]byte, 1000))
+					time.Sleep(700 * time.Millisecond)
+				}
+			})
+		}
+	}, func(a *arena) {
 		for range 20 {
 			go func() {
-				if r := a.ask("patient", "slow.lab:80", ""); r.err != nil {
-					t.Errorf("the slow destination: %v", r.err)
+				if r := a.ask("patient", "slow.lab:"+a.suite.port, ""); r.err != nil {
+					a.t.Errorf("the slow destination: %v", r.err)
 				}
 			}()
 			time.Sleep(time.Second)

@@ -14,23 +14,34 @@ import (
 )
 
 // table runs play for every suite with 8 active endpoints and 8 in reserve, and
-// with 16 active ones.
+// with 16 active ones; and once each at round trips that differ from provider to
+// provider, and with packets that get lost at random.
 func table(t *testing.T, play func(a *arena)) {
-	for _, s := range suites() {
-		for _, active := range []int{8, 16} {
-			name := s.name + "/8+8"
-			if active == 16 {
-				name = s.name + "/16"
-			}
-			t.Run(name, func(t *testing.T) {
-				inArena(t, options{suite: s, active: active}, func(a *arena) {
-					play(a)
-					a.noneFails()
-					a.neverDirect()
-					a.log()
-				})
+	run := func(name string, o options) {
+		t.Run(name, func(t *testing.T) {
+			inArena(t, o, func(a *arena) {
+				play(a)
+				a.noneFails()
+				a.neverDirect()
+				a.log()
 			})
-		}
+		})
+	}
+	all := suites()
+	for _, s := range all {
+		run(s.name+"/8+8", options{suite: s, active: 8})
+		run(s.name+"/16", options{suite: s, active: 16})
+	}
+	run("20 to 100 ms", options{suite: all[0], active: 8, spread: true})
+	run("1 % lost", options{suite: all[1], active: 8, loss: .01})
+}
+
+// inSuites runs play in every suite, with 8 active endpoints and 8 in reserve.
+func inSuites(t *testing.T, adjust, play func(a *arena)) {
+	for _, s := range suites() {
+		t.Run(s.name, func(t *testing.T) {
+			inArena(t, options{suite: s, active: 8, adjust: adjust}, play)
+		})
 	}
 }
 
@@ -148,6 +159,8 @@ func frozen(t *testing.T, active int, by string) {
 func TestWaveUntilOneIsLeft(t *testing.T) {
 	table(t, func(a *arena) {
 		var lost []*testenv.Host
+		var losses []time.Time
+		began := time.Now()
 		for len(lost) < len(a.endpoints)-1 {
 			h := a.active()[0]
 			for _, next := range a.active() {
@@ -156,10 +169,11 @@ func TestWaveUntilOneIsLeft(t *testing.T) {
 				}
 			}
 			a.isp.Add(against(blocker.Drop(), h))
-			lost = append(lost, h)
+			lost, losses = append(lost, h), append(losses, time.Now())
 			time.Sleep(5 * time.Second)
 		}
 		time.Sleep(20 * time.Second)
+		a.paysAtMostBut(hedge, began, time.Now(), losses)
 		a.cutsOnly(a.firstDrops(lost...))
 		a.deadAre(lost...)
 	})
@@ -225,7 +239,7 @@ func TestOwnNetworkDown(t *testing.T) {
 					// The kernel sends again once a second at best (the least that
 					// TCP_RTO_MAX_MS allows), and an echo takes a round trip more.
 					time.Sleep(time.Second + rtt + time.Millisecond)
-					for n, s := range a.streams {
+					for n, s := range a.longs() {
 						s.mu.Lock()
 						if s.last.Before(back) {
 							t.Errorf("stream %d has not gone on 1 s and a round trip after the return (ended: %v)", n, s.err)
