@@ -103,7 +103,13 @@ func (r *race) exhausted(now, wake time.Time) (time.Time, error) {
 		return now, r.refused.answer()
 	}
 	if !r.requesting() && r.left.heard() {
-		return now, errStands
+		ep := r.left.again()
+		if ep == nil || r.returned {
+			return now, errStands
+		}
+		r.returned = true
+		r.start(ep)
+		return now, nil
 	}
 	if r.stale {
 		again := r.round.Add(roundPause)

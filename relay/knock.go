@@ -143,7 +143,7 @@ func (ds departures) has(ep *pool.Endpoint) bool {
 }
 
 // heard reports whether any of them has answered since it was left: the end that
-// came from there may stand.
+// came from there may be the destination's.
 func (ds departures) heard() bool {
 	for _, d := range ds {
 		if d.knock != nil && d.knock.heard() {
@@ -164,6 +164,17 @@ func (ds departures) bar(ep *pool.Endpoint) bool {
 	return false
 }
 
+// again is an endpoint that answers and was left only once: if there is no other
+// to be had, a second try there is better than none.
+func (ds departures) again() *pool.Endpoint {
+	for i, d := range ds {
+		if d.knock != nil && d.knock.heard() && !ds[:i].has(d.endpoint) && !ds[i+1:].has(d.endpoint) {
+			return d.endpoint
+		}
+	}
+	return nil
+}
+
 // knocking is the question that is open, nil if none is.
 func (ds departures) knocking() <-chan struct{} {
 	if len(ds) == 0 || ds[len(ds)-1].knock == nil {
@@ -173,14 +184,14 @@ func (ds departures) knocking() <-chan struct{} {
 }
 
 // agree reports whether an end, that of the last departure, is the destination's:
-// it has been the same at two endpoints, both of which answer since.
+// it came a second time, and both endpoints answer since.
 func (ds departures) agree(ctx context.Context) bool {
 	last := ds[len(ds)-1]
 	if last.knock == nil {
 		return false
 	}
 	for _, d := range ds[:len(ds)-1] {
-		if d.endpoint != last.endpoint && d.knock != nil && d.knock.wait(ctx) {
+		if d.knock != nil && d.knock.wait(ctx) {
 			return last.knock.wait(ctx)
 		}
 	}

@@ -29,6 +29,8 @@ type race struct {
 	// be asked again only when they are heard of and have nothing to say to that.
 	left    departures
 	knocked <-chan struct{} // whether the last of them answers is known now
+	// returned is true once one of them has been asked again for want of others.
+	returned bool
 
 	lease   order
 	round   time.Time // when the lease was taken
@@ -59,8 +61,8 @@ type grant struct {
 var (
 	// errPatience ends a request that found no endpoint in time.
 	errPatience = errors.New("no endpoint answered in time")
-	// errStands ends a move for which there is no other endpoint: the end that
-	// the first one had, which still answers, has to do.
+	// errStands ends a move for which there is no endpoint but such as answer and
+	// have brought an end already: that end has to do.
 	errStands = errors.New("no other endpoint to ask")
 )
 
