@@ -37,8 +37,10 @@
 // Until the first byte from the destination has been handed to the client, what
 // the client has sent is kept. If the endpoint fails in that time, and what was
 // sent may be repeated without harm (see [Replay]), it is replayed over another
-// endpoint and the client does not notice. After that, bytes are moved by
-// splice(2) where the kernel has it.
+// endpoint and the client does not notice. An end that comes twice is taken for
+// the destination's only if the endpoints that it came through still answer a
+// fresh greeting. After the first byte, bytes are moved by splice(2) where the
+// kernel has it.
 //
 // One goroutine looks at all open streams, by the kernel's own counters, and
 // tells the pool of paths that have gone silent. It never cuts a stream: only

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool"
@@ -148,8 +149,8 @@ type trial struct {
 // known reports whether another try at ep would be a repetition: it was tried,
 // and does not stand better now. If it answers after all, the room tells.
 func (r *race) known(ep *pool.Endpoint) bool {
-	for i := len(r.tried) - 1; i >= 0; i-- {
-		if t := r.tried[i]; t.endpoint == ep {
+	for _, t := range slices.Backward(r.tried) {
+		if t.endpoint == ep {
 			return t.active || ep.State() != policy.Active
 		}
 	}
