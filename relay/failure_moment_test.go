@@ -33,14 +33,14 @@ func TestPrefixesLostUnderFlights(t *testing.T) {
 		connect, answer time.Duration
 	}{
 		{"connect", time.Second, 0},
-		{"transfer", 0, 3 * time.Second},
+		{"transfer", 0, 2 * time.Second},
 	}
 	for _, s := range suites() {
 		for _, m := range moments {
 			for _, first := range acts {
 				for _, second := range acts {
 					t.Run(fmt.Sprintf("%s/%s/%s then %s", s.name, m.name, first.name, second.name), func(t *testing.T) {
-						for _, pause := range []time.Duration{0, 400 * time.Millisecond, 800 * time.Millisecond, 1200 * time.Millisecond} {
+						for _, pause := range []time.Duration{0, 600 * time.Millisecond, 1200 * time.Millisecond} {
 							lostUnderFlights(t, s, m.connect, m.answer, first.do, second.do, pause)
 						}
 					})
