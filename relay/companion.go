@@ -26,6 +26,7 @@ func (r *race) askOn(sp *spare) {
 		if a.err = a.session.Rouse(); a.err == nil {
 			a.conn, a.err = a.session.Request(r.ctx, r.destination)
 		}
+		a.outcome = outcomeOf(r.ctx, a.err)
 		if !r.tell(a) && a.conn != nil {
 			_ = a.conn.Close()
 		}
@@ -73,7 +74,7 @@ func (r *race) forgotten(a *attempt) {
 // the failure is the connection's own, which is no evidence: then the request
 // goes on with a new one.
 func (r *race) replace(a *attempt) bool {
-	how := outcomeOf(r.ctx, a.err)
+	how := a.outcome
 	if r.ctx.Err() != nil || how == policy.Refused || errors.Is(a.err, upstream.ErrDestination) {
 		return false
 	}
