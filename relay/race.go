@@ -186,16 +186,25 @@ func (r *race) next(n int) {
 // asking reports whether ep has had its say already: it is being asked, or it
 // has refused, or broken in this round.
 func (r *race) asking(ep *pool.Endpoint) bool {
+	if r.said(ep) {
+		return true
+	}
+	for _, a := range r.running {
+		if a.endpoint == ep && !a.request.asked.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// said reports whether ep has answered the request in vain: it has refused, or
+// broken in this round.
+func (r *race) said(ep *pool.Endpoint) bool {
 	if r.refused != nil && r.refused.endpoint == ep {
 		return true
 	}
 	for _, b := range r.broken {
 		if b.endpoint == ep && b.asked.After(r.round) {
-			return true
-		}
-	}
-	for _, a := range r.running {
-		if a.endpoint == ep && !a.request.asked.IsZero() {
 			return true
 		}
 	}
@@ -319,7 +328,8 @@ func (r *race) handle(a *attempt) (grant, error) {
 // opened takes the end of an attempt's first two phases.
 func (r *race) opened(a *attempt) {
 	if a.err == nil {
-		if r.needy() {
+		// A companion's endpoint may have had its say on the warm connection.
+		if r.needy() && !r.said(a.endpoint) {
 			a.request.asked = time.Now()
 			a.active = a.endpoint.State() == policy.Active
 			a.take <- true

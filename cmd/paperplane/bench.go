@@ -28,7 +28,7 @@ type benchOptions struct {
 }
 
 func benchCommand(p *program) *cobra.Command {
-	o := &benchOptions{rounds: 3}
+	o := &benchOptions{rounds: 3, origin: true}
 	cmd := &cobra.Command{
 		Use:   "bench [flags]",
 		Short: "Measure the relay on this machine, against others that are installed",
@@ -38,8 +38,8 @@ relay at all ("straight") and those of microsocks, dante and haproxy that are
 installed.
 
 Every relay is a process of its own, between this one and a third that answers
-SOCKS and is the destination, all on loopback. Started as root, it runs them as
-nobody. 9,000 idle streams need 18,200 descriptors ('ulimit -n'). It takes about
+SOCKS, behind which is the destination in a fourth, all on loopback. Started as
+root, it runs them as nobody. 9,000 idle streams need 18,200 descriptors ('ulimit -n'). It takes about
 half a minute a relay and round; nothing else should be running.`,
 		Example: `  paperplane bench
   paperplane bench --quick --rounds 1 --only paperplane,microsocks`,
@@ -50,7 +50,7 @@ half a minute a relay and round; nothing else should be running.`,
 	f.SortFlags = false
 	f.Var(number{&o.rounds, 1, 99}, "rounds", "how many turns each relay has")
 	f.BoolVar(&o.quick, "quick", false, "a third of the time, for a first look")
-	f.BoolVar(&o.origin, "origin", false, "put the destination into a fourth process, behind the one that answers SOCKS")
+	f.BoolVar(&o.origin, "origin", true, "have the destination in a process of its own; false has the one that answers SOCKS play it, and leaves more of the time to the relay")
 	f.StringSliceVar(&o.only, "only", nil, "measure only these, besides straight: words that names begin with")
 	f.StringVar(&o.binary, "binary", "", "another paperplane to measure; the default is this one")
 	f.BoolVar(&o.json, "json", false, "print one JSON document, with the rounds, instead of tables")
