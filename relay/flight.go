@@ -55,15 +55,16 @@ func (f *flight) movable(r Replay) bool {
 // rewind makes inbound send everything once more.
 func (f *flight) rewind() { f.written, f.offered, f.finSent = 0, 0, false }
 
-// inbound is the goroutine that reads the client, from the request to the end.
-func (t *stream) inbound() {
-	defer t.leave()
-	conn, ok := t.takeOff()
-	if !ok {
-		return
+// carryUp reads the client, from the request to the end.
+func (t *stream) carryUp() progress {
+	conn, p := t.takeOff()
+	if conn == nil {
+		return p
 	}
-	readErr, writeErr := t.pump(conn, t.client, &t.up, &t.lastUp, nil)
+	readErr, writeErr := t.pump(conn, t.client, inbound)
 	switch {
+	case errors.Is(readErr, errParked):
+		return parked
 	case errors.Is(readErr, io.EOF):
 		t.halve(conn, conn)
 	case readErr != nil:
@@ -72,11 +73,13 @@ func (t *stream) inbound() {
 		// What has come from the destination shall still reach the client;
 		// outbound sees the end behind it.
 	}
+	return over
 }
 
 // takeOff records the first flight and sends it, again if it must move. It
-// returns the connection to go on with, and false if nothing remains to be sent.
-func (t *stream) takeOff() (net.Conn, bool) {
+// returns the connection to go on with, or nil and what has become of the
+// direction.
+func (t *stream) takeOff() (net.Conn, progress) {
 	f := &t.flight
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,17 +95,19 @@ func (t *stream) takeOff() (net.Conn, bool) {
 			t.halved(t.conn)
 		case f.fin && t.flowing:
 			f.record = nil
-			return nil, false
+			return nil, over
 		case t.conn != nil && (t.flowing || f.overlong):
 			f.record = nil // what is overlong stays where it is, so nobody asks for it
-			return t.conn, true
+			return t.conn, over
 		case f.fin || f.overlong:
 			t.turn.Wait()
+		case t.resting && t.park(inbound, t.client):
+			return nil, parked
 		default:
 			t.listen()
 		}
 	}
-	return nil, false
+	return nil, over
 }
 
 // send writes to the connection as it is now, with the lock released. After an
@@ -148,10 +153,10 @@ func (t *stream) listen() {
 	})
 	t.mu.Lock()
 	f.reading = false
-	if f.kicked {
+	if late := errors.Is(err, os.ErrDeadlineExceeded); late || f.kicked {
 		f.kicked = false
 		_ = t.client.SetReadDeadline(t.limit())
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if late {
 			err = nil
 		}
 	}
@@ -161,8 +166,7 @@ func (t *stream) listen() {
 		f.fin = true
 	case errors.Is(err, io.EOF), t.number == 0:
 		// Nobody closes before the answer to a request but by leaving.
-		t.ended, t.cause = true, errClientLeft
-		t.cancel(errClientLeft)
+		t.finish(errClientLeft)
 	default:
 		t.mu.Unlock()
 		t.end(errors.Join(errClientLeft, err))

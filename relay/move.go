@@ -12,15 +12,16 @@ import (
 	"github.com/paperplane-relay/paperplane/relay/internal/pump"
 )
 
-// outbound is the goroutine that reads the endpoint.
-func (t *stream) outbound() {
-	defer t.leave()
-	conn, ok := t.land()
-	if !ok {
-		return
+// carryDown reads the endpoint, from its grant to the end.
+func (t *stream) carryDown() progress {
+	conn, p := t.land()
+	if conn == nil {
+		return p
 	}
-	readErr, writeErr := t.pump(t.client, conn, &t.down, &t.lastDown, &t.writing)
+	readErr, writeErr := t.pump(t.client, conn, outbound)
 	switch {
+	case errors.Is(readErr, errParked):
+		return parked
 	case errors.Is(readErr, io.EOF):
 		t.halve(t.client, t.client)
 	case readErr != nil:
@@ -28,35 +29,43 @@ func (t *stream) outbound() {
 	case writeErr != nil:
 		t.end(errors.Join(errClientLeft, writeErr))
 	}
+	return over
 }
 
 // land waits for the destination's first bytes and hands them to the client,
 // through another endpoint if the first one fails. It returns the connection
-// they came from, and false if outbound has nothing more to do.
-func (t *stream) land() (net.Conn, bool) {
+// they came from, or nil and what has become of the direction.
+func (t *stream) land() (net.Conn, progress) {
 	for {
 		t.mu.Lock()
-		conn := t.conn
+		conn, flowing := t.conn, t.flowing
 		t.mu.Unlock()
+		if flowing {
+			return conn, over
+		}
 		n, err := t.first(conn)
 		if n > 0 {
 			if err != nil {
 				t.end(errors.Join(errClientLeft, err))
-				return nil, false
+				return nil, over
 			}
 			t.landed(int64(n))
-			return conn, true
+			return conn, over
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			// The limit of a half-closed stream, which moving would only double.
-			if !t.patient(conn, &t.lastDown, err) {
+			// The limit of a half-closed stream is no reason to move, which would
+			// only double it.
+			switch err := t.respite(outbound, conn, err); {
+			case errors.Is(err, errParked):
+				return nil, parked
+			case err != nil:
 				t.end(err)
-				return nil, false
+				return nil, over
 			}
 			continue
 		}
 		if !t.move(err) {
-			return nil, false
+			return nil, over
 		}
 	}
 }
@@ -109,7 +118,7 @@ func (t *stream) move(err error) bool {
 	switch {
 	case away == nil:
 		return false
-	case !movable || t.flight.left.agree(t.ctx):
+	case !movable || t.agreed():
 		t.over(err)
 		return false
 	}
@@ -144,6 +153,13 @@ func (t *stream) move(err error) bool {
 	t.server.stats.moved.Add(1)
 	t.use(g)
 	return true
+}
+
+// agreed asks whether the endpoints that the flight has left agree on its end.
+func (t *stream) agreed() bool {
+	ctx, release := t.scope()
+	defer release()
+	return t.flight.left.agree(ctx)
 }
 
 // depart notes that the flight leaves its endpoint, of which it asks whether it

@@ -31,6 +31,11 @@ func (t *stream) halve(dst, rest net.Conn) {
 // halved notes that one direction has ended. The caller holds mu.
 func (t *stream) halved(rest net.Conn) {
 	t.half = true
+	if rest == t.client {
+		t.wake(inbound)
+	} else {
+		t.wake(outbound)
+	}
 	if rest == t.client && t.flight.kicked {
 		return // inbound sets the limit when it wakes
 	}
@@ -44,20 +49,6 @@ func (t *stream) limit() time.Time {
 		return time.Now().Add(halfClosed)
 	}
 	return time.Time{}
-}
-
-// patient reports whether a read that ran into the limit of a half-closed
-// stream may go on, because something has come since: the limit is on silence.
-// It sets the next one then.
-func (t *stream) patient(src net.Conn, last *atomic.Int64, err error) bool {
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		return false
-	}
-	silent := t.ago(last, time.Now())
-	if silent >= halfClosed {
-		return false
-	}
-	return src.SetReadDeadline(time.Now().Add(halfClosed-silent)) == nil
 }
 
 // meter counts what one direction has handed on.
@@ -87,16 +78,20 @@ func (m *meter) End(n int) {
 }
 
 // pump moves bytes from src to dst until one of them ends it; the end of src is
-// io.EOF in readErr. An error that may be either's is in readErr.
-func (t *stream) pump(dst, src net.Conn, bytes, last, writing *atomic.Int64) (readErr, writeErr error) {
-	m := &meter{stream: t, bytes: bytes, total: &t.server.stats.down, last: last, writing: writing}
-	if src == t.client {
-		m.total = &t.server.stats.up
+// io.EOF in readErr, and errParked is no end. An error that may be either's is in
+// readErr.
+func (t *stream) pump(dst, src net.Conn, s side) (readErr, writeErr error) {
+	m := &meter{stream: t, bytes: &t.down, total: &t.server.stats.down, last: &t.lastDown, writing: &t.writing}
+	if s == inbound {
+		m = &meter{stream: t, bytes: &t.up, total: &t.server.stats.up, last: &t.lastUp}
 	}
 	for {
 		readErr, writeErr = pump.Run(dst, src, m)
-		if readErr == nil || !t.patient(src, last, readErr) {
+		if !errors.Is(readErr, os.ErrDeadlineExceeded) {
 			return readErr, writeErr
+		}
+		if err := t.respite(s, src, readErr); err != nil {
+			return err, nil
 		}
 	}
 }

@@ -21,7 +21,7 @@ var batches = [...]int{1, 1, 2, 4, 8}
 type race struct {
 	server      *Server
 	ctx         context.Context // ends when nobody wants the answer any more
-	cancel      context.CancelFunc
+	cancel      func()          // ends ctx
 	client      string
 	destination string
 	deadline    time.Time // when patience ends
@@ -75,8 +75,6 @@ var (
 func (r *race) dial() (grant, error) {
 	r.events = make(chan *attempt)
 	r.over = make(chan struct{})
-	ctx := r.ctx
-	r.ctx, r.cancel = context.WithCancel(ctx)
 	defer r.finish()
 
 	r.begin(time.Now())
@@ -108,7 +106,7 @@ func (r *race) dial() (grant, error) {
 		case <-answered:
 			r.resume(r.waiting.endpoint)
 		case <-r.ctx.Done():
-			return grant{}, context.Cause(ctx)
+			return grant{}, context.Cause(r.ctx)
 		}
 	}
 }

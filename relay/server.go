@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/upstream"
+	"github.com/paperplane-relay/paperplane/relay/internal/pump"
 )
 
 var (
@@ -35,6 +36,7 @@ type Server struct {
 	budget *budget
 	losers losers
 	room   *room
+	lot    pump.Lot // where streams at rest wait
 	warm   *warm
 	knocks knocks
 	watch  watch
@@ -68,6 +70,7 @@ func New(c Config) (*Server, error) {
 	s.room = newRoom(s, c.Seed)
 	s.warm = newWarm(s, s.config.Warm, c.Seed)
 	s.watch.server = s
+	s.lot.Go = s.work.Go
 	s.knocks.server = s
 	return s, nil
 }
@@ -172,6 +175,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		<-left
 	}
 	s.cancel()
+	s.lot.Close()
 	s.work.Wait()
 	return err
 }

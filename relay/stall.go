@@ -15,6 +15,9 @@ const (
 	// lookSlow while all are quiet; lately is how long activity counts.
 	lookFast, lookSlow = 125 * time.Millisecond, time.Second
 	lately             = 5 * time.Second
+	// mostDozing is the longest pause between two looks at a stream that has long
+	// been silent: a small part of calmIdle.
+	mostDozing = 4 * time.Second
 	// A flow that has brought more than midFlow and then nothing for stallAfter,
 	// while nothing was asked, has stopped in its middle.
 	midFlow    = 8 << 10
@@ -56,6 +59,10 @@ type gaze struct {
 	fast    bool      // keep-alive's pace
 	armed   time.Time // since when
 	settled bool      // this silence has been looked into
+
+	rested bool      // this silence has been taken for a rest
+	next   time.Time // not to be looked at before, unless something is sent
+	lastUp int64     // the stream's, at the last look
 }
 
 // sight is one look at one stream.
@@ -160,6 +167,9 @@ func (w *watch) look(now time.Time) (pause time.Duration, more bool) {
 	active := false
 	for i, g := range w.list {
 		w.list[i] = glance{}
+		if g.stream.dozes(g.endpoint, now) {
+			continue
+		}
 		s, ok := g.stream.see(g.endpoint, now)
 		if !ok {
 			active = true // it moves, or is about to end
@@ -190,9 +200,10 @@ func (w *watch) examine(s *sight) {
 		s.report(policy.Resumed, s.now)
 	}
 	if s.fresh || s.lastUp < lookSlow {
-		g.settled = false
+		g.settled, g.rested = false, false
 	}
 	g.pace(s)
+	g.doze(s)
 	silent := w.silent(s, g)
 	if silent && !s.flowing {
 		s.stream.lose(false)
@@ -208,6 +219,31 @@ func (w *watch) examine(s *sight) {
 		g.stalled = true
 		s.report(policy.Stalled, s.now.Add(-s.flow.LastRecv))
 	}
+}
+
+// doze has a silent stream rest, and looks at it less often the longer the
+// silence lasts: nothing but keep-alive can show anything, and that is slow.
+func (g *gaze) doze(s *sight) {
+	if s.quiet >= restAfter && !g.rested && !s.jammed() {
+		g.rested = true
+		s.stream.rest()
+	}
+	g.next, g.lastUp = time.Time{}, s.stream.lastUp.Load()
+	if s.quiet >= lately && !g.fast {
+		g.next = s.now.Add(min(s.quiet/4, mostDozing))
+	}
+}
+
+// dozes reports whether there is nothing to see: the stream has long been silent,
+// has sent nothing since, and nobody doubts its endpoint.
+func (t *stream) dozes(ep *pool.Endpoint, now time.Time) bool {
+	g := &t.gaze
+	if !now.Before(g.next) || ep.State() != policy.Active || t.lastUp.Load() != g.lastUp {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.number == g.number
 }
 
 // silent reports whether the kernel gets no answers on a path, and tells the

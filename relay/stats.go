@@ -27,6 +27,9 @@ type Stats struct {
 	Cut, Broken int64
 	// Up and Down are the bytes handed to endpoints and to clients.
 	Up, Down int64
+	// Resting is a gauge: directions, two to a stream, that wait without a
+	// goroutine.
+	Resting int64
 	// Clients and Open are gauges: connections from clients, and those of them
 	// that have a stream.
 	Clients, Open int64
@@ -37,7 +40,7 @@ type stats struct {
 	hedges, secondOpinions, moved            atomic.Int64
 	warmHits, warmMisses, warmLost           atomic.Int64
 	cut, broken, up, down                    atomic.Int64
-	clients, open                            atomic.Int64
+	clients, open, resting                   atomic.Int64
 }
 
 // Stats reads the counters. It is safe for concurrent use.
@@ -49,6 +52,6 @@ func (s *Server) Stats() Stats {
 		Hedges: c.hedges.Load(), SecondOpinions: c.secondOpinions.Load(), Moved: c.moved.Load(),
 		WarmHits: c.warmHits.Load(), WarmMisses: c.warmMisses.Load(), WarmLost: c.warmLost.Load(),
 		Cut: c.cut.Load(), Broken: c.broken.Load(), Up: c.up.Load(), Down: c.down.Load(),
-		Clients: c.clients.Load(), Open: c.open.Load(),
+		Resting: c.resting.Load(), Clients: c.clients.Load(), Open: c.open.Load(),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/paperplane-relay/paperplane/pool"
 	"github.com/paperplane-relay/paperplane/pool/policy"
 	"github.com/paperplane-relay/paperplane/pool/upstream"
+	"github.com/paperplane-relay/paperplane/relay/internal/pump"
 )
 
 // halfClosed is how long a stream may be silent after one side has ended it.
@@ -27,18 +28,17 @@ var (
 // stream is a client's request and the bytes that follow it: dialled, then a
 // first flight that may move to another endpoint, then two directions that flow.
 //
-// Two goroutines serve it: inbound reads the client from the moment its request
-// is known, outbound reads the endpoint. Only inbound writes to the endpoint,
-// and only outbound decides which endpoint that is.
+// It has two directions: inbound reads the client from the moment its request is
+// known, outbound reads the endpoint. Only inbound writes to the endpoint, and
+// only outbound decides which endpoint that is. Each is served by a goroutine of
+// its own, or by none while it is parked.
 type stream struct {
 	server      *Server
 	client      net.Conn
 	name        string // the client's
 	destination string
 	began       time.Time
-	ctx         context.Context // ends when the client leaves
-	cancel      context.CancelCauseFunc
-	remaining   atomic.Int32 // goroutines that have not ended
+	remaining   atomic.Int32 // directions that have not ended
 
 	up, down         atomic.Int64 // bytes handed on
 	lastUp, lastDown atomic.Int64 // when, in ns after began
@@ -47,7 +47,10 @@ type stream struct {
 	gaze gaze // belongs to the watch's goroutine
 
 	mu       sync.Mutex
-	turn     sync.Cond // signalled when anything below changes
+	turn     sync.Cond               // signalled when anything below changes
+	cancel   context.CancelCauseFunc // ends what outbound waits for in a scope; may be nil
+	resting  bool                    // neither side has had anything to say for a while
+	parked   [2]*pump.Spot           // directions that wait without a goroutine
 	flight   flight
 	conn     net.Conn // nil while dialling
 	endpoint *pool.Endpoint
@@ -63,16 +66,41 @@ func newStream(s *Server, client net.Conn, name, destination string, early []byt
 	t := &stream{server: s, client: client, name: name, destination: destination, began: time.Now()}
 	t.turn.L = &t.mu
 	t.flight.add(early)
-	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	t.remaining.Store(2)
 	return t
+}
+
+// scope is a context that the end of the stream ends too, with its cause. There
+// is one at a time, and none while bytes flow. Release it after use.
+func (t *stream) scope() (ctx context.Context, release func()) {
+	ctx, cancel := context.WithCancelCause(t.server.ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cancel = cancel
+	if t.ended {
+		cancel(t.cause)
+	}
+	return ctx, func() {
+		t.mu.Lock()
+		t.cancel = nil
+		t.mu.Unlock()
+		cancel(nil)
+	}
+}
+
+// finish notes the stream's end and its cause. The caller holds mu.
+func (t *stream) finish(cause error) {
+	t.ended, t.cause = true, cause
+	if t.cancel != nil {
+		t.cancel(cause)
+	}
 }
 
 // dial reaches the destination, while inbound already listens to the client. On
 // error the stream has ended, but for the client's connection, which the caller
 // still has an answer for.
 func (t *stream) dial() error {
-	t.server.clients.Go(t.inbound)
+	t.server.clients.Go(func() { t.run(inbound) })
 	g, err := t.race(nil)
 	if err != nil {
 		t.end(err)
@@ -85,8 +113,9 @@ func (t *stream) dial() error {
 // race looks for an endpoint other than those that were left, with the whole
 // patience.
 func (t *stream) race(left departures) (grant, error) {
+	ctx, release := t.scope()
 	r := &race{
-		server: t.server, ctx: t.ctx, client: t.name, destination: t.destination,
+		server: t.server, ctx: ctx, cancel: release, client: t.name, destination: t.destination,
 		left: left, knocked: left.knocking(),
 		deadline: time.Now().Add(t.server.config.Patience),
 	}
@@ -114,7 +143,7 @@ func (t *stream) use(g grant) {
 func (t *stream) carry() {
 	_ = t.client.SetWriteDeadline(time.Time{})
 	t.server.stats.open.Add(1)
-	t.server.clients.Go(t.outbound)
+	t.server.clients.Go(func() { t.run(outbound) })
 }
 
 // stir makes inbound look at the stream again, also if it waits for the client
@@ -124,6 +153,12 @@ func (t *stream) stir() {
 	if t.flight.reading && !t.flight.kicked && (t.ended || t.flowing || t.flight.pending()) {
 		t.flight.kicked = true
 		_ = t.client.SetReadDeadline(past)
+	}
+	if t.ended || t.flowing || t.flight.pending() {
+		t.wake(inbound)
+	}
+	if t.ended {
+		t.wake(outbound)
 	}
 }
 
@@ -138,8 +173,7 @@ func (t *stream) end(cause error) bool {
 	if t.ended {
 		return false
 	}
-	t.ended, t.cause = true, cause
-	t.cancel(cause)
+	t.finish(cause)
 	if t.conn != nil {
 		_ = upstream.Abort(t.conn)
 	}
@@ -178,17 +212,16 @@ func (t *stream) lose(judged bool) bool {
 	if t.conn != nil {
 		t.flight.lost, t.flight.judged = policy.Silent, judged
 		_ = upstream.Abort(t.conn)
+		t.wake(outbound)
 	}
 	return true
 }
 
-// leave is called by each of the two goroutines at its end; the last one cleans
-// up.
+// leave is called at the end of each direction; the last one cleans up.
 func (t *stream) leave() {
 	if t.remaining.Add(-1) > 0 {
 		return
 	}
-	t.cancel(nil)
 	t.mu.Lock()
 	conn, ep, cause := t.conn, t.endpoint, t.cause
 	t.ended = true

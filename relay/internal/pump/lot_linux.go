@@ -28,6 +28,12 @@ type Lot struct {
 	closed bool
 }
 
+// Parks reports whether c can be parked.
+func Parks(c net.Conn) bool {
+	_, ok := c.(*net.TCPConn)
+	return ok
+}
+
 // Park has resume called once c can be read. It is nil if that cannot be had,
 // because c is not the kernel's, or after Close: the caller then waits by
 // itself. If c is closed meanwhile nobody notices: whoever closes it wakes the
