@@ -9,7 +9,8 @@
 // the examinations that it asks for through a [Prober], stores the outcome and
 // publishes it.
 //
-// Taking a lease reads one immutable view, published at each change of state:
-// no lock, no database, no allocation. Reporting an answer is a few atomic
-// stores. Only trouble takes the pool's lock.
+// Taking a lease reads one immutable view, published at each change of state,
+// and what is remembered of the client: no lock of the pool's, no database, no
+// allocation. Reporting an answer is a few atomic stores. Only trouble takes the
+// pool's lock.
 package pool

@@ -18,6 +18,7 @@ type Endpoint struct {
 	prefix netip.Prefix
 
 	state atomic.Uint32
+	slot  atomic.Int32 // the slot that it was last published in
 	// listens is true while the pool needs to hear of answers at once: the
 	// endpoint is in doubt, or not active.
 	listens atomic.Bool

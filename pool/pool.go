@@ -26,11 +26,19 @@ type Pool struct {
 	db       *memdb.MemDB
 	born     time.Time // what endpoints count their nanoseconds from; 0 is never
 
+	// keeps is true if the selector's order hangs on the client and on the slots'
+	// shares and round-trip times alone, so that it can be remembered.
+	keeps   bool
 	view    atomic.Pointer[view]
-	moves   moves
-	turns   atomic.Uint64
 	listens atomic.Bool // an outage is in question: every answer counts at once
 	wake    chan struct{}
+	moves   moves
+
+	// turns counts the leases where that matters. Each lease writes to it, so it
+	// has a cache line of its own.
+	_     [64]byte
+	turns atomic.Uint64
+	_     [64]byte
 
 	mu        sync.Mutex // guards what follows, and writing to db and view
 	group     *policy.Group
@@ -73,6 +81,7 @@ func New(c Config) (*Pool, error) {
 	if p.selector == nil {
 		p.selector = policy.Sticky
 	}
+	p.keeps = p.selector == policy.Sticky || p.selector == policy.LeastLatency
 	if p.logger == nil {
 		p.logger = slog.New(slog.DiscardHandler)
 	}
