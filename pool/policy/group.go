@@ -58,6 +58,8 @@ type Record struct {
 	routine    bool // what is planned is a routine look, which traffic can replace
 	idle       bool // it was planned for an endpoint that nobody used
 	retest     time.Duration
+
+	mark mark
 }
 
 // inSlot says whether the record takes part in serving clients.
@@ -77,6 +79,7 @@ type Group struct {
 	records []Record
 	slots   []int // index of the holder, -1 if free
 	out     outage
+	agenda  agenda
 	actions []Action
 	draws   uint64
 	answer  time.Time // when any endpoint last answered
@@ -150,6 +153,7 @@ func (g *Group) move(i int, e Event, now time.Time, v Verdict, cause Outcome, wh
 		// the group, so the step is left out.
 		return
 	}
+	g.touch(i)
 	from := r.State
 	r.State, r.Verdict, r.Cause, r.Why, r.Since = to, v, cause, why, now
 	if to == Dead || to == Retired || to == Reserve {

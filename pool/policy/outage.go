@@ -88,6 +88,7 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 			o.late = now.Add(o.pause)
 		}
 		o.next = now.Add(g.limits.CanaryEvery)
+		g.touch(c)
 		r := &g.records[c]
 		r.Exposed, r.examining = true, true
 		g.actions = append(g.actions,
