@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,12 +41,16 @@ type Pool struct {
 	turns atomic.Uint64
 	_     [64]byte
 
-	mu        sync.Mutex // guards what follows, and writing to db and view
+	inbox  inbox
+	writes sync.Mutex // guards writing to db; taken before mu
+
+	mu        sync.Mutex // guards what follows, and writing to view
 	group     *policy.Group
 	endpoints []*Endpoint
 	byName    map[string]*Endpoint
-	dirty     map[int]struct{} // rows to be written
-	synced    []int64          // per endpoint: the answer that the group knows of
+	bad       []*Endpoint // in any order
+	regarded  []*Endpoint // to which something has happened in this step
+	answers   []*Endpoint // scratch of hear
 
 	watchMu sync.Mutex
 	watches map[*Watch]struct{}
@@ -75,7 +80,6 @@ func New(c Config) (*Pool, error) {
 		group:    group,
 		byName:   make(map[string]*Endpoint),
 		wake:     make(chan struct{}, 1),
-		dirty:    make(map[int]struct{}),
 		watches:  make(map[*Watch]struct{}),
 	}
 	if p.selector == nil {
@@ -93,10 +97,20 @@ func New(c Config) (*Pool, error) {
 // Run next looks, at once if it runs. Specs that cannot be used are left out,
 // and all of their errors are returned, joined.
 func (p *Pool) Add(specs ...policy.Spec) error {
+	added, errs := p.enlist(specs)
+	for rows := range slices.Chunk(added, batch) {
+		errs = append(errs, p.write(rows))
+	}
+	p.rouse()
+	return errors.Join(errs...)
+}
+
+// enlist adds all specs in one step, so that the best of them can be chosen from
+// all, and returns the indexes of those that were not there.
+func (p *Pool) enlist(specs []policy.Spec) (added []int, errs []error) {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var errs []error
 	for _, s := range specs {
 		name := s.Name()
 		if _, ok := p.byName[name]; ok {
@@ -106,14 +120,12 @@ func (p *Pool) Add(specs ...policy.Spec) error {
 		i := p.group.Add(s, now)
 		e := &Endpoint{pool: p, index: i, spec: s, name: name, prefix: policy.Neighbourhood(s.Addr)}
 		e.listens.Store(true)
+		e.slot.Store(-1)
 		p.endpoints = append(p.endpoints, e)
-		p.synced = append(p.synced, 0)
 		p.byName[name] = e
-		p.dirty[i] = struct{}{}
+		added = append(added, i)
 	}
-	errs = append(errs, p.store())
-	p.rouse()
-	return errors.Join(errs...)
+	return added, errs
 }
 
 // Endpoint finds a member by its name, nil if there is none.
@@ -164,56 +176,17 @@ func (p *Pool) Retire(name string) bool {
 		return false
 	}
 	p.group.Retire(e.index, time.Now())
+	p.regard(e)
 	p.rouse()
 	return true
 }
 
-// report hands trouble, and answers that matter now, to the group.
-func (p *Pool) report(e *Endpoint, ev policy.Evidence) {
-	p.mu.Lock()
-	switch {
-	case ev.Outcome != policy.Answered:
-		p.sync(e)
-		p.group.Observe(e.index, ev)
-	case ev.Phase == policy.Request:
-		p.group.Granted(e.index, ev.At)
-	case ev.Phase == policy.Greeting:
-		p.sync(e)
-	}
-	e.listens.Store(p.group.Listens(e.index))
-	p.mu.Unlock()
-	p.rouse()
-}
-
 // sync tells the group of the endpoint's latest answer. The lock is held.
 func (p *Pool) sync(e *Endpoint) {
-	if asked := e.answered.Load(); asked > p.synced[e.index] {
-		p.synced[e.index] = asked
+	if asked := e.answered.Load(); asked > e.synced {
+		e.synced = asked
 		p.group.Answered(e.index, p.born.Add(time.Duration(asked)), p.born.Add(time.Duration(e.seen.Load())))
 	}
-}
-
-// store writes the rows that have changed, in one transaction. The lock is held.
-func (p *Pool) store() error {
-	if len(p.dirty) == 0 {
-		return nil
-	}
-	txn := p.db.Txn(true)
-	for i := range p.dirty {
-		e, r := p.endpoints[i], p.group.Record(i)
-		row := &Row{
-			Name: e.name, Spec: e.spec, Prefix: e.prefix, Provider: e.spec.Provider,
-			State: r.State, Verdict: r.Verdict, Cause: r.Cause, Why: r.Why, Since: r.Since,
-			Slot: r.Slot, Exposed: r.Exposed,
-		}
-		if err := txn.Insert(tableEndpoints, row); err != nil {
-			txn.Abort()
-			return fmt.Errorf("pool: storing %s: %w", e.name, err)
-		}
-	}
-	txn.Commit()
-	clear(p.dirty)
-	return nil
 }
 
 // rouse has Run look now.

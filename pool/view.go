@@ -1,17 +1,12 @@
 package pool
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
 )
-
-// lastResort is how many endpoints beyond the active ones a lease offers when
-// nothing better is left.
-const lastResort = 64
 
 // view is what leases read: an immutable picture of the pool, published at each
 // change of state.
@@ -108,6 +103,11 @@ func (p *Pool) publish() {
 			total += c.Share
 		}
 	}
+	for _, e := range old.holders {
+		if e != nil && v.slot(e) < 0 {
+			e.slot.Store(-1)
+		}
+	}
 	for n := range v.candidates {
 		v.candidates[n].Total = max(total, 1)
 	}
@@ -149,45 +149,6 @@ func (v *view) neighbours() {
 			v.near[n].provider = providers[e.spec.Provider]
 		}
 	}
-}
-
-// leastBad lists suspects, then endpoints on probation, then dead ones: those
-// that answered last first; those that cannot work at all are left out.
-func (p *Pool) leastBad() []*Endpoint {
-	type bad struct {
-		e     *Endpoint
-		class int
-		seen  int64
-	}
-	var all []bad
-	for i, e := range p.endpoints {
-		r := p.group.Record(i)
-		b := bad{e: e, seen: e.seen.Load()}
-		switch r.State {
-		case policy.Suspect:
-		case policy.Probation:
-			b.class = 1
-		case policy.Dead:
-			b.class = 2
-			if r.Verdict == policy.Frozen {
-				b.class = 3 // it carries a little
-			}
-			if r.Verdict == policy.NoEgress || r.Verdict == policy.Misconfigured {
-				b.class = 4
-			}
-		default:
-			continue
-		}
-		all = append(all, b)
-	}
-	slices.SortFunc(all, func(a, b bad) int {
-		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(b.seen, a.seen))
-	})
-	rest := make([]*Endpoint, 0, min(len(all), lastResort))
-	for _, b := range all[:min(len(all), lastResort)] {
-		rest = append(rest, b.e)
-	}
-	return rest
 }
 
 // Changed is closed when the published view next changes: when an endpoint
