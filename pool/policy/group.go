@@ -22,6 +22,7 @@ type Record struct {
 
 	prefix   netip.Prefix
 	provider string
+	known    bool // provider is known
 
 	// answered is when the latest question that it answered was asked, seen
 	// when the answer came; used is when a client last made use of it.
@@ -59,7 +60,8 @@ type Record struct {
 	idle       bool // it was planned for an endpoint that nobody used
 	retest     time.Duration
 
-	mark mark
+	mark   mark
+	filing filing
 }
 
 // inSlot says whether the record takes part in serving clients.
@@ -80,6 +82,7 @@ type Group struct {
 	slots   []int // index of the holder, -1 if free
 	out     outage
 	agenda  agenda
+	tally   tally
 	actions []Action
 	draws   uint64
 	answer  time.Time // when any endpoint last answered
@@ -107,8 +110,10 @@ func (g *Group) Add(s Spec, now time.Time) int {
 		provider = fmt.Sprintf("unknown %d", i)
 	}
 	g.records = append(g.records, Record{
-		Slot: -1, Since: now, prefix: Neighbourhood(s.Addr), provider: provider,
+		Slot: -1, Since: now, prefix: Neighbourhood(s.Addr), provider: provider, known: s.Provider != "",
 	})
+	g.tally.enrol(&g.records[i], s.Provider)
+	g.touch(i)
 	return i
 }
 
