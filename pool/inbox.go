@@ -31,39 +31,39 @@ type report struct {
 }
 
 // put adds a report, and says whether there is room for more.
-func (in *inbox) put(r report) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.reports = append(in.reports, r)
-	return len(in.reports) < inboxSize
+func (b *inbox) put(r report) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reports = append(b.reports, r)
+	return len(b.reports) < inboxSize
 }
 
 // take is all reports, in order. They are valid until the next call.
-func (in *inbox) take() []report {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	rs := in.reports
-	in.reports, in.spare = in.spare[:0], rs
+func (b *inbox) take() []report {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	rs := b.reports
+	b.reports, b.spare = b.spare[:0], rs
 	return rs
 }
 
 // push notes that e has answered.
-func (in *inbox) push(e *Endpoint) {
+func (b *inbox) push(e *Endpoint) {
 	if e.waiting.Load() || !e.waiting.CompareAndSwap(false, true) {
 		return // it is there already
 	}
 	for {
-		top := in.answered.Load()
+		top := b.answered.Load()
 		e.below = top
-		if in.answered.CompareAndSwap(top, e) {
+		if b.answered.CompareAndSwap(top, e) {
 			return
 		}
 	}
 }
 
 // pop is the endpoints that have answered, by index.
-func (in *inbox) pop(into []*Endpoint) []*Endpoint {
-	for e := in.answered.Swap(nil); e != nil; {
+func (b *inbox) pop(into []*Endpoint) []*Endpoint {
+	for e := b.answered.Swap(nil); e != nil; {
 		below := e.below
 		e.below = nil
 		e.waiting.Store(false) // from here on it may be pushed anew

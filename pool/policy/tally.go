@@ -119,7 +119,7 @@ func (g *Group) file() {
 }
 
 // count adds record i to the tally, or takes it out.
-func (g *Group) count(i int, by int) {
+func (g *Group) count(i, by int) {
 	f := &g.records[i].filing
 	p := &g.tally.piles[f.pile]
 	switch f.role {

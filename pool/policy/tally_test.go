@@ -142,10 +142,7 @@ func BenchmarkAdvance(b *testing.B) {
 			b.ReportAllocs()
 			for n := 0; b.Loop(); n++ {
 				at = at.Add(time.Millisecond)
-				victim := g.Slots()[n%64]
-				if victim < 0 {
-					victim = 0
-				}
+				victim := max(g.Slots()[n%64], 0)
 				g.Observe(victim, Evidence{Phase: Greeting, Outcome: Reset, Asked: at, At: at})
 				actions, _ := g.Advance(at)
 				examined(g, actions, at, victim)
