@@ -9,7 +9,10 @@
 // the examinations that it asks for through a [Prober], stores the outcome and
 // publishes it.
 //
-// Taking a lease reads one immutable view, published at each change of state:
-// no lock, no database, no allocation. Reporting an answer is a few atomic
-// stores. Only trouble takes the pool's lock.
+// Taking a lease reads one immutable view, published at each change of state,
+// and what is remembered of the client: no lock of the pool's, no database, no
+// allocation. Reporting an answer is a few atomic stores; trouble is queued for
+// the loop of [Pool.Run]. So no request ever waits for the pool, however much
+// changes in it at once: a storm of verdicts is written to the tables in batches,
+// after the view without those that are lost has been published.
 package pool

@@ -19,6 +19,7 @@ type Endpoint struct {
 	prefix netip.Prefix
 
 	state atomic.Uint32
+	slot  atomic.Int32 // the slot that it was last published in
 	// listens is true while the pool needs to hear of answers at once: the
 	// endpoint is in doubt, or not active.
 	listens atomic.Bool
@@ -28,6 +29,19 @@ type Endpoint struct {
 	connect, greeting samples
 	ranked            atomic.Int64
 	streams           atomic.Int64
+
+	// waiting is true while it is in the pool's inbox, above another that has
+	// answered.
+	waiting atomic.Bool
+	below   *Endpoint
+
+	// For whoever holds the pool's lock: the latest answer that the group knows
+	// of, how bad it is and its place among the bad, and whether it is asked about
+	// at the end of this step.
+	synced   int64
+	bad      bad
+	badAt    int
+	regarded bool
 }
 
 // Spec is what was known of the endpoint beforehand, credentials included.
@@ -78,8 +92,9 @@ func (e *Endpoint) HedgeDelay(p policy.Phase) time.Duration {
 	return min(p95+max(hedgeFloor, rtt/2), ceiling)
 }
 
-// Report takes what was seen of the endpoint. An answer costs a few atomic
-// stores; trouble takes the pool's lock.
+// Report takes what was seen of the endpoint, and never waits for what the pool
+// is doing. An answer costs a few atomic stores; trouble is queued for Run, and
+// [Endpoint.State] follows when Run has looked at it, which is at once.
 func (e *Endpoint) Report(ev policy.Evidence) {
 	if ev.Outcome == policy.None || ev.Outcome == policy.Local {
 		return
@@ -101,6 +116,7 @@ func (e *Endpoint) note(ev policy.Evidence) bool {
 		e.greeting.add(ev.Took)
 		raise(&e.seen, int64(ev.At.Sub(e.pool.born)))
 		raise(&e.answered, int64(ev.Asked.Sub(e.pool.born)))
+		e.pool.inbox.push(e)
 	case policy.Request: // a grant counts where refusals do
 	default:
 		return false

@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -11,13 +10,17 @@ import (
 // Lease is an ordered choice of endpoints for one request of one client. The
 // zero Lease offers nothing. It is not safe for concurrent use.
 type Lease struct {
-	pool   *Pool
-	view   *view
-	query  policy.Query
-	known  *move
-	tried  [4]uint64 // bit per slot; 256 slots at most
+	pool  *Pool
+	view  *view
+	query policy.Query
+	known move // the zero move if nothing is known of the client
+	// order is the first slots in the selector's order, of which ranked are
+	// known; zero before the first choice.
+	order  ranked
+	ranked int
+	tried  policy.SlotSet
 	offers int
-	first  *Endpoint
+	first  int // the slot that was offered first
 	rest   int
 	// second is true if the caller has excluded any: such a lease is a second
 	// try, and says nothing of where the client belongs.
@@ -27,17 +30,19 @@ type Lease struct {
 }
 
 // Lease takes a lease for a client, named as the caller likes. It reads the
-// published view and takes no lock.
+// published view and takes no lock of the pool's.
 func (p *Pool) Lease(client string) Lease {
-	h := policy.Hash(client)
-	l := Lease{pool: p, view: p.view.Load(), known: p.moves.load(h)}
-	turn := p.turns.Add(1) - 1
-	l.query = policy.Query{Client: h, Turn: turn, Draw: policy.Mix(p.config.Seed ^ turn)}
-	if l.known != nil {
-		l.query.Epoch = l.known.epoch
+	l := Lease{pool: p, view: p.view.Load(), first: -1}
+	l.query.Client = policy.Hash(client)
+	if !p.keeps {
+		l.query.Turn = p.turns.Add(1) - 1
+		l.query.Draw = policy.Mix(p.config.Seed ^ l.query.Turn)
+	}
+	if p.moves.load(l.query.Client, &l.known) {
+		l.query.Epoch = uint32(l.known.epoch)
 	}
 	if p.config.RotateEvery > 0 {
-		l.query.Epoch += p.epoch(h, time.Now())
+		l.query.Epoch += p.epoch(l.query.Client, time.Now())
 	}
 	return l
 }
@@ -51,16 +56,13 @@ func (l *Lease) Next() *Endpoint {
 		return nil
 	}
 	if n := l.choose(); n >= 0 {
-		l.tried[n/64] |= 1 << (n % 64)
-		e := l.view.slots[n].endpoint
+		l.tried.Add(n)
 		if l.offers == 0 {
-			l.first = e
-			if !l.second {
-				l.remember(n)
-			}
+			l.first = n
+			l.remember(n)
 		}
 		l.offers++
-		return e
+		return l.view.holders[n]
 	}
 	for l.rest < len(l.view.rest) {
 		e := l.view.rest[l.rest]
@@ -80,11 +82,9 @@ func (l *Lease) Exclude(e *Endpoint) {
 		return
 	}
 	l.second = true
-	for n := range l.view.slots {
-		if l.view.slots[n].endpoint == e {
-			l.tried[n/64] |= 1 << (n % 64)
-			return
-		}
+	if n := l.view.slot(e); n >= 0 {
+		l.tried.Add(n)
+		return
 	}
 	for n := range l.excluded {
 		if l.excluded[n] == nil {
@@ -98,103 +98,101 @@ func (l *Lease) offered(e *Endpoint) bool {
 	if slices.Contains(l.excluded[:], e) {
 		return true
 	}
-	for n := range l.view.slots {
-		if l.view.slots[n].endpoint == e {
-			return l.tried[n/64]&(1<<(n%64)) != 0
-		}
-	}
-	return false
+	n := l.view.slot(e)
+	return n >= 0 && l.tried.Has(n)
 }
 
 // choose is the slot to offer next, -1 if no active one is left.
 func (l *Lease) choose() int {
-	if l.offers == 0 {
-		if n := l.kept(); n >= 0 {
+	left := l.view.active.Without(l.tried)
+	if left.Empty() {
+		return -1
+	}
+	switch {
+	case l.offers == 0:
+		if n := l.kept(left); n >= 0 {
 			return n
 		}
+	case l.offers == 1 && l.first >= 0:
+		left = l.view.near[l.first].farthest(left)
 	}
-	best, bestClass, bestScore := -1, -1, math.Inf(-1)
-	for n := range l.view.slots {
-		s := &l.view.slots[n]
-		if !s.active || l.tried[n/64]&(1<<(n%64)) != 0 {
-			continue
-		}
-		class := 0
-		if l.offers == 1 && l.first != nil {
-			class = distance(l.first, s.endpoint)
-		}
-		if class < bestClass {
-			continue
-		}
-		score := l.pool.selector.Score(l.query, s.candidate)
-		if class > bestClass || score > bestScore {
-			best, bestClass, bestScore = n, class, score
+	if l.ranked == 0 {
+		l.rank(left)
+	}
+	for _, n := range l.order[:l.ranked] {
+		if left.Has(int(n)) {
+			return int(n)
 		}
 	}
-	return best
+	var best [1]uint8
+	policy.Rank(l.pool.selector, l.query, l.view.candidates, left, best[:])
+	return int(best[0])
 }
 
-// distance is how little two endpoints share: 2 if neither prefix nor provider,
-// 1 if not the prefix, 0 else. An unknown provider is taken to be another.
-func distance(a, b *Endpoint) int {
-	if a.prefix == b.prefix && a.prefix.IsValid() {
-		return 0
+// rank finds the first slots in the selector's order. Where the order hangs on
+// the client, and not on which of the slots are active at the moment, it is
+// remembered.
+func (l *Lease) rank(left policy.SlotSet) {
+	switch v := l.view; {
+	case !l.pool.keeps:
+		l.ranked = policy.Rank(l.pool.selector, l.query, v.candidates, left, l.order[:])
+	case l.isRanked():
+		l.order, l.ranked = l.known.ranked, min(len(v.holders), policy.MaxRank)
+	default:
+		l.ranked = policy.Rank(l.pool.selector, l.query, v.candidates, v.all, l.order[:])
 	}
-	if a.spec.Provider == b.spec.Provider && a.spec.Provider != "" {
-		return 1
-	}
-	return 2
+}
+
+// isRanked says whether the order that is known of the client holds. A ranking
+// of 0 was never published.
+func (l *Lease) isRanked() bool {
+	return l.known.ranking == l.view.ranking && l.known.order == l.query.Epoch
 }
 
 // kept is the slot to which a sticky client was moved while its home was gone:
 // it stays there until its next rotation, though home has been replaced. If the
 // endpoint at home was only in doubt and has been cleared, it goes home.
-func (l *Lease) kept() int {
-	k := l.known
-	if l.pool.selector != policy.Sticky || k == nil || k.slot < 0 || k.order != l.query.Epoch {
+func (l *Lease) kept(left policy.SlotSet) int {
+	k := &l.known
+	if k.slot == k.home || k.order != l.query.Epoch || l.pool.selector != policy.Sticky || !left.Has(int(k.slot)) {
 		return -1
 	}
-	if !l.view.slots[k.slot].active || l.tried[k.slot/64]&(1<<(k.slot%64)) != 0 {
+	if l.view.active.Has(int(k.home)) && uint16(l.view.generations[k.home]) == k.generation {
 		return -1
 	}
-	home := &l.view.slots[k.home]
-	if home.active && home.generation == k.generation {
-		return -1
-	}
-	return k.slot
+	return int(k.slot)
 }
 
-// remember notes where the client is sent first, and whether that is not home.
+// remember notes where the client is sent first, whether that is not home, and
+// its order of slots.
 func (l *Lease) remember(n int) {
-	if s := l.pool.selector; s != policy.Sticky && s != policy.LeastLatency {
-		return // the others send each request somewhere else
+	if !l.pool.keeps {
+		return // each request is sent somewhere else
 	}
-	e := l.view.slots[n].endpoint
-	if l.known != nil && l.known.last == e && l.known.order == l.query.Epoch {
+	last := uint32(l.view.holders[n].index) + 1
+	sent := l.known.last == last && l.known.order == l.query.Epoch
+	if l.isRanked() && (sent || l.second) {
 		return
 	}
-	next := &move{client: l.query.Client, order: l.query.Epoch, slot: -1, last: e}
-	if l.known != nil {
-		next.epoch = l.known.epoch
-		if l.known.last != nil && l.known.last != e {
+	l.rank(policy.SlotSet{})
+	c := l.pool.moves.change(l.query.Client)
+	defer c.end()
+	if c.epoch != l.known.epoch {
+		return // rotated meanwhile
+	}
+	if c.order != l.query.Epoch {
+		c.slot = c.home
+	}
+	c.ranked, c.ranking, c.order = l.order, l.view.ranking, l.query.Epoch
+	if !l.second && !sent {
+		if c.last != 0 && c.last != last {
 			l.pool.countMove()
 		}
-	}
-	if l.pool.selector == policy.Sticky {
-		if home := l.home(); home != n {
-			next.slot, next.home, next.generation = n, home, l.view.slots[home].generation
+		c.last, c.slot, c.home = last, uint8(n), uint8(n)
+		if l.pool.selector == policy.Sticky {
+			c.home = l.order[0]
+			c.generation = uint16(l.view.generations[c.home])
 		}
 	}
-	l.pool.moves.at(l.query.Client).Store(next)
-}
-
-// home is the slot that a sticky client would have if all were active.
-func (l *Lease) home() int {
-	best, bestScore := 0, math.Inf(-1)
-	for n := range l.view.slots {
-		if score := l.pool.selector.Score(l.query, l.view.slots[n].candidate); score > bestScore {
-			best, bestScore = n, score
-		}
-	}
-	return best
+	c.keep()
 }

@@ -11,7 +11,13 @@ import (
 // live is a pool in real time, with its slots filled. It ends with the test.
 func live(tb testing.TB, active, n int) *pool.Pool {
 	tb.Helper()
-	p, err := pool.New(pool.Config{Active: active})
+	return liveOf(tb, pool.Config{Active: active}, n)
+}
+
+// liveOf is live of a pool with more to configure.
+func liveOf(tb testing.TB, c pool.Config, n int) *pool.Pool {
+	tb.Helper()
+	p, err := pool.New(c)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -30,8 +36,8 @@ func live(tb testing.TB, active, n int) *pool.Pool {
 		<-ended
 	})
 	<-changed
-	if got := len(p.InState(policy.Active)); got != active {
-		tb.Fatalf("want %d active, got %d", active, got)
+	if got := len(p.InState(policy.Active)); got != c.Active {
+		tb.Fatalf("want %d active, got %d", c.Active, got)
 	}
 	return p
 }

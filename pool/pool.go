@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,18 +27,30 @@ type Pool struct {
 	db       *memdb.MemDB
 	born     time.Time // what endpoints count their nanoseconds from; 0 is never
 
+	// keeps is true if the selector's order hangs on the client and on the slots'
+	// shares and round-trip times alone, so that it can be remembered.
+	keeps   bool
 	view    atomic.Pointer[view]
-	moves   moves
-	turns   atomic.Uint64
 	listens atomic.Bool // an outage is in question: every answer counts at once
 	wake    chan struct{}
+	moves   moves
 
-	mu        sync.Mutex // guards what follows, and writing to db and view
+	// turns counts the leases where that matters. Each lease writes to it, so it
+	// has a cache line of its own.
+	_     [64]byte
+	turns atomic.Uint64
+	_     [64]byte
+
+	inbox  inbox
+	writes sync.Mutex // guards writing to db; taken before mu
+
+	mu        sync.Mutex // guards what follows, and writing to view
 	group     *policy.Group
 	endpoints []*Endpoint
 	byName    map[string]*Endpoint
-	dirty     map[int]struct{} // rows to be written
-	synced    []int64          // per endpoint: the answer that the group knows of
+	bad       []*Endpoint // in any order
+	regarded  []*Endpoint // to which something has happened in this step
+	answers   []*Endpoint // scratch of hear
 	// former are the handles, by index, of endpoints that were retired and added
 	// again since Run last looked: what happened until then is told of them.
 	former map[int][]*Endpoint
@@ -70,13 +83,13 @@ func New(c Config) (*Pool, error) {
 		group:    group,
 		byName:   make(map[string]*Endpoint),
 		wake:     make(chan struct{}, 1),
-		dirty:    make(map[int]struct{}),
 		former:   make(map[int][]*Endpoint),
 		watches:  make(map[*Watch]struct{}),
 	}
 	if p.selector == nil {
 		p.selector = policy.Sticky
 	}
+	p.keeps = p.selector == policy.Sticky || p.selector == policy.LeastLatency
 	if p.logger == nil {
 		p.logger = slog.New(slog.DiscardHandler)
 	}
@@ -89,10 +102,20 @@ func New(c Config) (*Pool, error) {
 // under a fresh handle, and it is remembered if its address was exposed. Specs
 // that cannot be used are left out, and all of their errors are returned, joined.
 func (p *Pool) Add(specs ...policy.Spec) error {
+	added, errs := p.enlist(specs)
+	for rows := range slices.Chunk(added, batch) {
+		errs = append(errs, p.write(rows))
+	}
+	p.rouse()
+	return errors.Join(errs...)
+}
+
+// enlist adds all specs in one step, so that the best of them can be chosen from
+// all, and returns the indexes of those that were not there.
+func (p *Pool) enlist(specs []policy.Spec) (added []int, errs []error) {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var errs []error
 	for _, s := range specs {
 		name := s.Name()
 		old := p.byName[name]
@@ -102,26 +125,25 @@ func (p *Pool) Add(specs ...policy.Spec) error {
 		}
 		e := &Endpoint{pool: p, spec: s, name: name, prefix: policy.Neighbourhood(s.Addr)}
 		e.listens.Store(true)
+		e.slot.Store(-1)
 		if old == nil {
 			e.index = p.group.Add(s, now)
 			p.endpoints = append(p.endpoints, e)
-			p.synced = append(p.synced, 0)
 		} else {
 			p.restore(e, old, now)
 		}
 		p.byName[name] = e
-		p.dirty[e.index] = struct{}{}
+		added = append(added, e.index)
 	}
-	errs = append(errs, p.store())
-	p.rouse()
-	return errors.Join(errs...)
+	return added, errs
 }
 
 // restore has e take the place of a retired handle. The lock is held.
 func (p *Pool) restore(e, old *Endpoint, now time.Time) {
 	e.index = old.index
 	p.group.Restore(e.index, e.spec, now)
-	p.endpoints[e.index], p.synced[e.index] = e, 0
+	p.endpoints[e.index] = e
+	p.judge(old, notBad)
 	if old.State() != policy.Retired {
 		p.former[e.index] = append(p.former[e.index], old)
 		old.state.Store(uint32(policy.Retired))
@@ -181,60 +203,17 @@ func (p *Pool) Retire(name string) bool {
 		return false
 	}
 	p.group.Retire(e.index, time.Now())
+	p.regard(e)
 	p.rouse()
 	return true
 }
 
-// report hands trouble, and answers that matter now, to the group.
-func (p *Pool) report(e *Endpoint, ev policy.Evidence) {
-	p.mu.Lock()
-	if p.stale(e) {
-		p.mu.Unlock()
-		return
-	}
-	switch {
-	case ev.Outcome != policy.Answered:
-		p.sync(e)
-		p.group.Observe(e.index, ev)
-	case ev.Phase == policy.Request:
-		p.group.Granted(e.index, ev.At)
-	case ev.Phase == policy.Greeting:
-		p.sync(e)
-	}
-	e.listens.Store(p.group.Listens(e.index))
-	p.mu.Unlock()
-	p.rouse()
-}
-
 // sync tells the group of the endpoint's latest answer. The lock is held.
 func (p *Pool) sync(e *Endpoint) {
-	if asked := e.answered.Load(); asked > p.synced[e.index] {
-		p.synced[e.index] = asked
+	if asked := e.answered.Load(); asked > e.synced {
+		e.synced = asked
 		p.group.Answered(e.index, p.born.Add(time.Duration(asked)), p.born.Add(time.Duration(e.seen.Load())))
 	}
-}
-
-// store writes the rows that have changed, in one transaction. The lock is held.
-func (p *Pool) store() error {
-	if len(p.dirty) == 0 {
-		return nil
-	}
-	txn := p.db.Txn(true)
-	for i := range p.dirty {
-		e, r := p.endpoints[i], p.group.Record(i)
-		row := &Row{
-			Name: e.name, Spec: e.spec, Prefix: e.prefix, Provider: e.spec.Provider,
-			State: r.State, Verdict: r.Verdict, Cause: r.Cause, Why: r.Why, Since: r.Since,
-			Slot: r.Slot, Exposed: r.Exposed,
-		}
-		if err := txn.Insert(tableEndpoints, row); err != nil {
-			txn.Abort()
-			return fmt.Errorf("pool: storing %s: %w", e.name, err)
-		}
-	}
-	txn.Commit()
-	clear(p.dirty)
-	return nil
 }
 
 // rouse has Run look now.

@@ -2,6 +2,8 @@ package pool
 
 import (
 	"context"
+	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +36,7 @@ func (p *Pool) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		now := time.Now()
-		actions, next := p.step(now)
+		actions, next := p.step(ctx, now)
 		q := p.consult(ctx, actions, now, &examinations)
 		for _, a := range actions {
 			if a.Kind == policy.Examine {
@@ -48,6 +50,9 @@ func (p *Pool) Run(ctx context.Context) error {
 			movedAt = time.Time{}
 			p.emit([]Event{{At: now, Kind: Moved, N: int(p.moves.moved.Swap(0))}})
 		}
+		if err := rest(ctx, time.Since(now)); err != nil {
+			return err
+		}
 		pause := lookEvery
 		for _, at := range []time.Time{next, movedAt} {
 			if !at.IsZero() {
@@ -58,48 +63,118 @@ func (p *Pool) Run(ctx context.Context) error {
 	}
 }
 
-// step advances the group, stores and publishes what has changed, and returns
-// what is to be done and when to come back.
-func (p *Pool) step(now time.Time) ([]policy.Action, time.Time) {
+// restAbove is how long a step takes after which there is a rest, and restMost
+// the longest rest.
+const (
+	restAbove = 200 * time.Microsecond
+	restMost  = 20 * time.Millisecond
+)
+
+// rest lets as much time pass as the last step took. In a storm the requests so
+// keep the better part of the machine, and the next step takes together what has
+// come in meanwhile. The first change after a calm is never late.
+func rest(ctx context.Context, took time.Duration) error {
+	if took < restAbove {
+		return nil
+	}
+	timer := time.NewTimer(min(took, restMost))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// step advances the group, stores, publishes and tells what has changed, and
+// returns what is to be done and when to come back.
+func (p *Pool) step(ctx context.Context, now time.Time) ([]policy.Action, time.Time) {
+	s := p.advance(now)
+	// The rows come before the view, so that whom that wakes finds them; but not
+	// all of them, or leases would be long out of date before they are told.
+	p.save(s.serving)
 	p.mu.Lock()
-	for _, e := range p.endpoints {
-		p.sync(e)
-		if e.streams.Load() > 0 {
-			p.group.Use(e.index, now)
-		}
-	}
-	actions, next := p.group.Advance(now)
-	var events []Event
-	for _, a := range actions {
-		if ev, ok := p.event(a, now); ok {
-			events = append(events, ev)
-		}
-		if a.Endpoint >= 0 {
-			p.dirty[a.Endpoint] = struct{}{}
-		}
-	}
-	clear(p.former)
-	for i := range p.dirty {
-		e := p.endpoints[i]
-		e.state.Store(uint32(p.group.Record(i).State))
-	}
-	for i, e := range p.endpoints {
-		e.listens.Store(p.group.Listens(i))
-	}
-	p.listens.Store(p.group.Questioned())
-	err := p.store() // before the view, so that whom that wakes finds the rows
-	if ranked := p.rerank(); ranked || len(events) > 0 {
+	if ranked := p.rerank(); ranked || len(s.events) > 0 {
 		p.publish()
 	}
 	p.mu.Unlock()
-	if err != nil {
-		p.logger.Error("pool: storing rows", "err", err)
+	for len(s.others) > 0 || len(s.events) > 0 {
+		n := min(len(s.others), batch)
+		p.save(s.others[:n])
+		s.others = s.others[n:]
+		n = min(len(s.events), batch)
+		p.tell(ctx, s.events[:n])
+		s.events = s.events[n:]
 	}
-	for _, ev := range events {
-		p.logger.Info(ev.String())
+	return s.actions, s.next
+}
+
+// outcome is what came of an advance of the group.
+type outcome struct {
+	actions []policy.Action
+	next    time.Time
+	events  []Event
+	// serving are the endpoints that have changed and hold a slot, or held one in
+	// the published view; others are those that do not, in the events' order.
+	serving, others []int
+}
+
+// advance hands the group what has come in, and lets it do what is due.
+func (p *Pool) advance(now time.Time) (o outcome) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hear()
+	for _, i := range p.group.Slots() {
+		if i >= 0 && p.endpoints[i].streams.Load() > 0 {
+			p.group.Use(i, now)
+		}
+	}
+	o.actions, o.next = p.group.Advance(now)
+	changed := make(map[int]struct{})
+	for _, a := range o.actions {
+		if ev, ok := p.event(a, now); ok {
+			o.events = append(o.events, ev)
+		}
+		if a.Endpoint < 0 {
+			continue
+		}
+		if _, ok := changed[a.Endpoint]; ok {
+			continue
+		}
+		changed[a.Endpoint] = struct{}{}
+		e, r := p.endpoints[a.Endpoint], p.group.Record(a.Endpoint)
+		e.state.Store(uint32(r.State))
+		p.judge(e, badness(r))
+		p.regard(e)
+		if r.Slot >= 0 || e.slot.Load() >= 0 {
+			o.serving = append(o.serving, a.Endpoint)
+		} else {
+			o.others = append(o.others, a.Endpoint)
+		}
+	}
+	clear(p.former)
+	p.listen()
+	return o
+}
+
+// save stores rows. That it cannot is a mistake in a row, and no reason to stop.
+func (p *Pool) save(rows []int) {
+	for rows := range slices.Chunk(rows, batch) {
+		if err := p.write(rows); err != nil {
+			p.logger.Error("pool: storing rows", "err", err)
+		}
+	}
+}
+
+// tell logs events, and gives them to those who watch.
+func (p *Pool) tell(ctx context.Context, events []Event) {
+	if p.logger.Enabled(ctx, slog.LevelInfo) {
+		for _, ev := range events {
+			p.logger.InfoContext(ctx, ev.String())
+		}
 	}
 	p.emit(events)
-	return actions, next
 }
 
 func (p *Pool) event(a policy.Action, now time.Time) (Event, bool) {
@@ -178,13 +253,14 @@ func (p *Pool) endpoint(i int) *Endpoint {
 
 func (p *Pool) examined(e *Endpoint, x policy.Examination, controls []policy.Control) {
 	p.mu.Lock()
+	p.hear()
 	for _, c := range controls {
 		if c.Endpoint != policy.Outside {
-			p.sync(p.endpoints[c.Endpoint])
+			p.regard(p.endpoints[c.Endpoint])
 		}
 	}
 	if !p.stale(e) {
-		p.sync(e)
+		p.regard(e)
 		p.group.Examined(e.index, x, controls)
 	}
 	p.mu.Unlock()

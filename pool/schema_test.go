@@ -143,14 +143,8 @@ func TestFailedInsertIsAborted(t *testing.T) {
 		t.Fatal(err)
 	}
 	// An empty name cannot be indexed.
-	err = func() error {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.endpoints[0].name = ""
-		p.dirty[0] = struct{}{}
-		return p.store()
-	}()
-	if err == nil {
+	p.endpoints[0].name = ""
+	if err := p.write([]int{0}); err == nil {
 		t.Fatal("a row without a key was stored")
 	}
 	if got := names(t, p.db, indexID); len(got) != 1 || got[0] != "192.0.2.1:1080" {

@@ -1,22 +1,26 @@
 package pool
 
 import (
-	"cmp"
+	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
 )
 
-// lastResort is how many endpoints beyond the active ones a lease offers when
-// nothing better is left.
-const lastResort = 64
-
 // view is what leases read: an immutable picture of the pool, published at each
 // change of state.
 type view struct {
-	slots []slot
-	total int // sum of the shares of the active ones
+	// holders are the endpoints in the slots, nil for a free one, and
+	// generations how many each slot has had.
+	holders     []*Endpoint
+	generations []uint32
+	candidates  []policy.Candidate
+	near        []near // of the active ones
+	all, active policy.SlotSet
+	// ranking changes whenever the order of a client's slots may have. It is
+	// never 0 in a view that has been published.
+	ranking uint16
 	// rest are the suspects, then the dead, the least bad first.
 	rest []*Endpoint
 	// changed is closed when this view is no longer the published one.
@@ -24,15 +28,43 @@ type view struct {
 }
 
 func newView(slots int) *view {
-	return &view{slots: make([]slot, slots), changed: make(chan struct{})}
+	v := &view{
+		holders:     make([]*Endpoint, slots),
+		generations: make([]uint32, slots),
+		candidates:  make([]policy.Candidate, slots),
+		near:        make([]near, slots),
+		changed:     make(chan struct{}),
+	}
+	for n := range v.candidates {
+		v.candidates[n] = policy.Candidate{Slot: n, Share: 1}
+		v.all.Add(n)
+	}
+	return v
 }
 
-type slot struct {
-	endpoint *Endpoint // nil if the slot is free
-	active   bool
-	// generation counts the endpoints that this slot has had.
-	generation uint32
-	candidate  policy.Candidate
+// slot is the slot that e holds in this view, -1 if none.
+func (v *view) slot(e *Endpoint) int {
+	if n := int(e.slot.Load()); n >= 0 && n < len(v.holders) && v.holders[n] == e {
+		return n
+	}
+	return slices.Index(v.holders, e) // it has come or gone since
+}
+
+// near is the active slots that share an endpoint's prefix or its provider, its
+// own included. An unknown provider is taken to be another than any.
+type near struct{ prefix, provider policy.SlotSet }
+
+// farthest is those of the slots that share as little as possible: neither
+// prefix nor provider, else not the prefix, else all.
+func (n *near) farthest(left policy.SlotSet) policy.SlotSet {
+	other := left.Without(n.prefix)
+	if far := other.Without(n.provider); !far.Empty() {
+		return far
+	}
+	if !other.Empty() {
+		return other
+	}
+	return left
 }
 
 // rerank says whether the order of the endpoints in slots may have changed by
@@ -51,70 +83,72 @@ func (p *Pool) rerank() bool {
 func (p *Pool) publish() {
 	old := p.view.Load()
 	v := newView(len(p.group.Slots()))
+	copy(v.generations, old.generations)
+	total := 0
 	for n, i := range p.group.Slots() {
-		s := &v.slots[n]
-		s.generation = old.slots[n].generation
-		s.candidate.Slot, s.candidate.Share = n, 1
 		if i < 0 {
 			continue
 		}
-		s.endpoint = p.endpoints[i]
-		if old.slots[n].endpoint != s.endpoint {
-			s.generation++
+		e, c := p.endpoints[i], &v.candidates[n]
+		v.holders[n] = e
+		e.slot.Store(int32(n))
+		if old.holders[n] != e {
+			v.generations[n]++
 		}
-		s.active = s.endpoint.State() == policy.Active
-		s.candidate.Share = s.endpoint.spec.Share()
-		s.candidate.RTT = time.Duration(s.endpoint.ranked.Load())
-		if s.active {
-			s.candidate.Before = v.total
-			v.total += s.candidate.Share
+		c.Share = e.spec.Share()
+		c.RTT = time.Duration(e.ranked.Load())
+		if e.State() == policy.Active {
+			v.active.Add(n)
+			c.Before = total
+			total += c.Share
 		}
 	}
-	for n := range v.slots {
-		v.slots[n].candidate.Total = max(v.total, 1)
+	for _, e := range old.holders {
+		if e != nil && v.slot(e) < 0 {
+			e.slot.Store(-1)
+		}
+	}
+	for n := range v.candidates {
+		v.candidates[n].Total = max(total, 1)
+	}
+	v.neighbours()
+	v.ranking = old.ranking
+	if v.ranking == 0 || !p.sameOrder(old.candidates, v.candidates) {
+		v.ranking = max(v.ranking+1, 1)
 	}
 	v.rest = p.leastBad()
 	p.view.Store(v)
 	close(old.changed)
 }
 
-// leastBad lists suspects, then endpoints on probation, then dead ones: those
-// that answered last first; those that cannot work at all are left out.
-func (p *Pool) leastBad() []*Endpoint {
-	type bad struct {
-		e     *Endpoint
-		class int
-		seen  int64
-	}
-	var all []bad
-	for i, e := range p.endpoints {
-		r := p.group.Record(i)
-		b := bad{e: e, seen: e.seen.Load()}
-		switch r.State {
-		case policy.Suspect:
-		case policy.Probation:
-			b.class = 1
-		case policy.Dead:
-			b.class = 2
-			if r.Verdict == policy.Frozen {
-				b.class = 3 // it carries a little
-			}
-			if r.Verdict == policy.NoEgress || r.Verdict == policy.Misconfigured {
-				b.class = 4
-			}
-		default:
-			continue
-		}
-		all = append(all, b)
-	}
-	slices.SortFunc(all, func(a, b bad) int {
-		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(b.seen, a.seen))
+// sameOrder says whether each client's order of the slots is the same as before,
+// as far as it can be kept.
+func (p *Pool) sameOrder(old, now []policy.Candidate) bool {
+	return slices.EqualFunc(old, now, func(a, b policy.Candidate) bool {
+		return a.Share == b.Share && (a.RTT == b.RTT || p.selector == policy.Sticky)
 	})
-	rest := make([]*Endpoint, 0, min(len(all), lastResort))
-	for _, b := range all[:min(len(all), lastResort)] {
-		rest = append(rest, b.e)
+}
+
+// neighbours finds who is near whom.
+func (v *view) neighbours() {
+	prefixes := make(map[netip.Prefix]policy.SlotSet)
+	providers := make(map[string]policy.SlotSet)
+	for n := range v.active.All {
+		e := v.holders[n]
+		prefix, provider := prefixes[e.prefix], providers[e.spec.Provider]
+		prefix.Add(n)
+		provider.Add(n)
+		prefixes[e.prefix], providers[e.spec.Provider] = prefix, provider
 	}
-	return rest
+	for n := range v.active.All {
+		e := v.holders[n]
+		if e.prefix.IsValid() {
+			v.near[n].prefix = prefixes[e.prefix]
+		}
+		if e.spec.Provider != "" {
+			v.near[n].provider = providers[e.spec.Provider]
+		}
+	}
 }
 
 // Changed is closed when the published view next changes: when an endpoint

@@ -82,15 +82,13 @@ func (w *watch) remove(t *stream, ep *pool.Endpoint) {
 }
 
 // follow cuts on verdicts until the server ends, and then all that is left.
-// Events only say when to look:
-// what counts is the endpoints' state, so that a missed event does no harm.
+// Events only say at which endpoint to look: what counts is its state, so that a
+// missed event, after which all are looked at, does no harm.
 func (w *watch) follow() {
 	events := w.server.config.Pool.Watch()
 	defer events.Close()
+	cut(w.allCondemned())
 	for {
-		for _, t := range w.condemned() {
-			t.cut()
-		}
 		ev, err := events.Next(w.server.ctx)
 		if w.server.ctx.Err() != nil {
 			w.endAll()
@@ -102,11 +100,21 @@ func (w *watch) follow() {
 			return
 		}
 		w.server.warm.heed(ev)
-		if ev.Endpoint != nil && ev.To == policy.Dead && ev.From != policy.Dead {
-			for _, t := range w.olderThan(ev.Endpoint, ev.At) {
-				t.cut()
+		switch {
+		case ev.Kind == pool.Missed:
+			cut(w.allCondemned())
+		case ev.Endpoint != nil:
+			cut(w.condemned(ev.Endpoint))
+			if ev.To == policy.Dead && ev.From != policy.Dead {
+				cut(w.olderThan(ev.Endpoint, ev.At))
 			}
 		}
+	}
+}
+
+func cut(streams []*stream) {
+	for _, t := range streams {
+		t.cut()
 	}
 }
 
@@ -126,19 +134,33 @@ func (w *watch) endAll() {
 	}
 }
 
-// condemned is the streams of dead endpoints.
-func (w *watch) condemned() []*stream {
+// allCondemned is the streams of dead endpoints.
+func (w *watch) allCondemned() []*stream {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var found []*stream
-	for ep, streams := range w.streams {
-		dead := ep.State() == policy.Dead
-		for t, v := range streams {
-			if !dead {
-				v.spared = false
-			} else if !v.spared {
-				found = append(found, t)
-			}
+	for ep := range w.streams {
+		found = w.judge(ep, found)
+	}
+	return found
+}
+
+// condemned is the streams of one endpoint, if it is dead.
+func (w *watch) condemned(ep *pool.Endpoint) []*stream {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.judge(ep, nil)
+}
+
+// judge adds an endpoint's streams to those that were found, if it is dead. The
+// lock is held.
+func (w *watch) judge(ep *pool.Endpoint, found []*stream) []*stream {
+	dead := ep.State() == policy.Dead
+	for t, v := range w.streams[ep] {
+		if !dead {
+			v.spared = false
+		} else if !v.spared {
+			found = append(found, t)
 		}
 	}
 	return found

@@ -11,9 +11,7 @@ func (g *Group) Advance(now time.Time) ([]Action, time.Time) {
 		g.fill(now)
 	}
 	next := g.advanceOutage(now)
-	for i := range g.records {
-		next = earlier(next, g.advanceOne(i, now))
-	}
+	next = earlier(next, g.advanceDue(now))
 	actions := g.actions
 	g.actions = nil
 	return actions, next
@@ -32,7 +30,7 @@ func (g *Group) advanceOne(i int, now time.Time) time.Time {
 	if due.IsZero() {
 		return time.Time{}
 	}
-	if r.State == Dead && g.nobody() {
+	if r.State == Dead && g.agenda.nobody {
 		// With nothing left to use, waiting longer only locks the clients out.
 		if now.Add(g.limits.RetestMin).Before(due) {
 			due = now.Add(g.shorten(g.limits.RetestMin))

@@ -23,6 +23,7 @@ type Record struct {
 	addr     netip.Addr
 	prefix   netip.Prefix
 	provider string
+	known    bool // provider is known
 
 	// answered is when the latest question that it answered was asked, seen
 	// when the answer came; used is when a client last made use of it.
@@ -61,6 +62,9 @@ type Record struct {
 	routine bool // what is planned is a routine look, which traffic can replace
 	idle    bool // it was planned for an endpoint that nobody used
 	retest  time.Duration
+
+	mark   mark
+	filing filing
 }
 
 // inSlot says whether the record takes part in serving clients.
@@ -80,6 +84,8 @@ type Group struct {
 	records []Record
 	slots   []int // index of the holder, -1 if free
 	out     outage
+	agenda  agenda
+	tally   tally
 	actions []Action
 	draws   uint64
 	answer  time.Time // when any endpoint last answered
@@ -103,6 +109,8 @@ func NewGroup(l Limits, seed uint64) (*Group, error) {
 func (g *Group) Add(s Spec, now time.Time) int {
 	i := len(g.records)
 	g.records = append(g.records, newRecord(i, s, now))
+	g.tally.enrol(&g.records[i], s.Provider)
+	g.touch(i)
 	return i
 }
 
@@ -111,7 +119,9 @@ func newRecord(i int, s Spec, now time.Time) Record {
 	if provider == "" {
 		provider = fmt.Sprintf("unknown %d", i)
 	}
-	return Record{Slot: -1, Since: now, addr: s.Addr, prefix: Neighbourhood(s.Addr), provider: provider}
+	return Record{
+		Slot: -1, Since: now, addr: s.Addr, prefix: Neighbourhood(s.Addr), provider: provider, known: s.Provider != "",
+	}
 }
 
 // Len is how many endpoints were added, retired ones included.
@@ -146,7 +156,11 @@ func (g *Group) Restore(i int, s Spec, now time.Time) {
 	r := newRecord(i, s, now)
 	r.Why, r.begun = g.records[i].Why, now
 	r.Exposed = g.records[i].Exposed && g.records[i].addr == s.Addr
+	r.mark = g.records[i].mark
+	g.count(i, -1) // its neighbourhood and provider may be others now
 	g.records[i] = r
+	g.tally.enrol(&g.records[i], s.Provider)
+	g.touch(i)
 }
 
 // draw is 64 seeded pseudo-random bits.
@@ -170,6 +184,7 @@ func (g *Group) move(i int, e Event, now time.Time, v Verdict, cause Outcome, wh
 		// the group, so the step is left out.
 		return
 	}
+	g.touch(i)
 	from := r.State
 	r.State, r.Verdict, r.Cause, r.Why, r.Since = to, v, cause, why, now
 	if to == Dead || to == Retired || to == Reserve {

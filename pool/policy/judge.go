@@ -19,6 +19,7 @@ type Control struct {
 // witness rule, [Outcome.NeedsWitness]); a reset or wrong bytes are themselves
 // an answer.
 func (g *Group) Examined(i int, x Examination, controls []Control) {
+	g.touch(i)
 	r := &g.records[i]
 	superseded := x.Asked.Before(r.begun)
 	if !superseded {
@@ -223,6 +224,7 @@ func (g *Group) carriedBadly(i int, x Examination) {
 // come in meanwhile may have asked for a deeper look, which would take longer
 // and tell nothing new.
 func (g *Group) confirmStall(i int, now time.Time) {
+	g.touch(i)
 	r := &g.records[i]
 	r.examine, r.depth, r.routine = now, Greet, false
 }

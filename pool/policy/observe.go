@@ -12,9 +12,9 @@ const stallMemory = time.Minute
 // Answered tells that endpoint i has answered the greeting of a question asked
 // at the given time, and that a client made use of it then.
 func (g *Group) Answered(i int, asked, at time.Time) {
-	r := &g.records[i]
-	r.used = later(r.used, at)
+	g.Use(i, at)
 	g.answered(i, asked, at)
+	r := &g.records[i]
 	if r.State == Dead && !r.transfer && r.Since.Before(asked) {
 		// Somebody had nothing better to try, and it worked. Where only a
 		// transfer shows the trouble, an answered greeting proves nothing.
@@ -26,12 +26,17 @@ func (g *Group) Answered(i int, asked, at time.Time) {
 // Use tells that a client has a stream through endpoint i open, so that it is
 // looked after as one in use.
 func (g *Group) Use(i int, now time.Time) {
-	g.records[i].used = later(g.records[i].used, now)
+	r := &g.records[i]
+	r.used = later(r.used, now)
+	if r.routine && r.idle {
+		g.touch(i) // what was planned for an idle one
+	}
 }
 
 // answered takes an answer into account: doubts about questions asked before it
 // are dispelled, and so is an outage that had begun before.
 func (g *Group) answered(i int, asked, at time.Time) {
+	g.touch(i)
 	r := &g.records[i]
 	r.Exposed = true
 	r.answered, r.seen = later(r.answered, asked), later(r.seen, at)
@@ -47,9 +52,8 @@ func (g *Group) answered(i int, asked, at time.Time) {
 
 // Granted tells that endpoint i has granted a client's request.
 func (g *Group) Granted(i int, at time.Time) {
-	r := &g.records[i]
-	r.used = later(r.used, at)
-	r.refusals = 0
+	g.Use(i, at)
+	g.records[i].refusals = 0
 }
 
 // Observe takes evidence of trouble. Answers go to Answered.
@@ -58,6 +62,7 @@ func (g *Group) Observe(i int, ev Evidence) {
 	if ev.Outcome == None || ev.Outcome == Local || ev.Outcome == Answered || r.State == Retired {
 		return
 	}
+	g.touch(i)
 	r.Exposed = true
 	r.used = later(r.used, ev.At)
 	// A request that is not even acknowledged tells of the path, as the first
@@ -175,6 +180,7 @@ func (g *Group) suspect(i int, ev Evidence, why string, transfer bool) {
 // examineAt brings the next examination of i forward to at, and makes it as
 // deep as asked for.
 func (g *Group) examineAt(i int, at time.Time, d Depth) {
+	g.touch(i)
 	r := &g.records[i]
 	if r.routine || r.examine.IsZero() || at.Before(r.examine) {
 		r.examine = at

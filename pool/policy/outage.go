@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -111,6 +112,7 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 			o.late = now.Add(o.pause)
 		}
 		o.next = now.Add(g.limits.CanaryEvery)
+		g.touch(c)
 		r := &g.records[c]
 		r.Exposed, r.examining, r.begun = true, true, now
 		g.actions = append(g.actions,
@@ -142,6 +144,14 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 // that one listed prefix does not swallow them all; if again is set and all
 // were asked, one of those. It is -1 if there is none.
 func (g *Group) canary(again bool) int {
+	prefixes, providers := make(map[netip.Prefix]int), make(map[string]int) // of silent ones
+	for i := range g.records {
+		r := &g.records[i]
+		if r.inSlot() || r.State == Reserve && !r.doubt.Before(g.out.began) {
+			prefixes[r.prefix]++
+			providers[r.provider]++
+		}
+	}
 	best, least := -1, 0.
 	for i := range g.records {
 		r := &g.records[i]
@@ -153,15 +163,7 @@ func (g *Group) canary(again bool) int {
 		if asked {
 			same += float64(4 * len(g.records)) // after any other
 		}
-		for j := range g.records {
-			silent := g.records[j].inSlot() || g.records[j].State == Reserve && !g.records[j].doubt.Before(g.out.began)
-			if silent && g.records[j].provider == r.provider {
-				same += 2
-			}
-			if silent && g.records[j].prefix == r.prefix {
-				same++
-			}
-		}
+		same += float64(2*providers[r.provider] + prefixes[r.prefix])
 		if best < 0 || same < least {
 			best, least = i, same
 		}

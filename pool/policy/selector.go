@@ -78,9 +78,7 @@ func SelectorByName(name string) (Selector, error) {
 
 type sticky struct{}
 
-func (sticky) Score(q Query, c Candidate) float64 {
-	return rendezvous(q.Client+Mix(uint64(q.Epoch)), c)
-}
+func (sticky) Score(q Query, c Candidate) float64 { return rendezvous(q.key(), c) }
 
 type random struct{}
 
@@ -107,11 +105,19 @@ func (leastLatency) Score(q Query, c Candidate) float64 {
 		rtt = 250 * time.Millisecond
 	}
 	step := math.Floor(math.Log(max(1, float64(rtt)/float64(10*time.Millisecond))) / math.Log(1.25))
-	tie := rendezvous(q.Client+Mix(uint64(q.Epoch)), c)
+	tie := rendezvous(q.key(), c)
 	return -step + tie/(1+tie)
 }
 
-// rendezvous is the weighted score -w/ln(u) with u uniform in (0,1) by hash.
+// key is what a client's order of endpoints hangs on.
+func (q Query) key() uint64 { return q.Client + Mix(uint64(q.Epoch)) }
+
+// rendezvous is the candidate's weighted score for a key.
 func rendezvous(key uint64, c Candidate) float64 {
-	return -float64(c.Share) / math.Log(unit(Mix(key^Mix(uint64(c.Slot)+1))))
+	return weighted(unit(Mix(key^slotKey(c.Slot))), c.Share)
 }
+
+// weighted is the score -w/ln(u), with u uniform in (0,1) by hash.
+func weighted(u float64, share int) float64 { return -float64(share) / math.Log(u) }
+
+func slotKey(slot int) uint64 { return Mix(uint64(slot) + 1) }

@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 func (g *Group) freeSlot() int {
 	for s, i := range g.slots {
@@ -34,44 +31,4 @@ func (g *Group) fill(now time.Time) {
 		}
 		g.serve(i, g.freeSlot(), now, Unknown, "taken from the reserve")
 	}
-}
-
-// best is the reserve to use next: in a neighbourhood and of a provider that
-// serve as little as possible now and have lost nothing, so that one listed
-// prefix takes as few endpoints as possible; one that is exposed already before
-// a fresh one; then by lot. It is -1 if there is none.
-func (g *Group) best() int {
-	lost := make(map[netip.Prefix]float64)
-	used := make(map[netip.Prefix]float64)
-	providers := make(map[string]float64)
-	for i := range g.records {
-		r := &g.records[i]
-		switch {
-		case r.State == Dead || r.State == Suspect:
-			if r.Verdict != Misconfigured && r.Verdict != NoEgress {
-				lost[r.prefix]++
-			}
-		case r.State == Active:
-			used[r.prefix]++
-			providers[r.provider]++
-		}
-	}
-	best, least := -1, 0.
-	for i := range g.records {
-		r := &g.records[i]
-		if r.State != Reserve || r.examining {
-			continue
-		}
-		cost := 3*lost[r.prefix] + 2*used[r.prefix] + providers[r.provider] + .5*unit(g.draw())
-		if !r.Exposed {
-			cost++
-		}
-		if r.doubtful() {
-			cost += 3 // a canary that was silent
-		}
-		if best < 0 || cost < least {
-			best, least = i, cost
-		}
-	}
-	return best
 }
