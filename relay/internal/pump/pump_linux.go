@@ -14,7 +14,7 @@ import (
 const (
 	// mostSpliced bounds one step, and so what is kept in memory for a reader
 	// that does not read, and by how much the meter may be late.
-	mostSpliced = 256 << 10
+	mostSpliced = 1 << 20
 	// leastSpliced is how much a step has to bring for the next to be spliced
 	// too.
 	leastSpliced = bufferSize
