@@ -90,10 +90,10 @@ func (p *Pool) report(e *Endpoint, ev policy.Evidence) {
 // hear hands the group all that has been reported. The lock is held.
 func (p *Pool) hear() {
 	for _, r := range p.inbox.take() {
+		p.regard(r.endpoint)
 		if p.stale(r.endpoint) {
 			continue
 		}
-		p.regard(r.endpoint)
 		if r.evidence.Outcome == policy.Answered {
 			p.group.Granted(r.endpoint.index, r.evidence.At)
 			continue

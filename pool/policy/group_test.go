@@ -230,6 +230,28 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// An endpoint can be gone and back between two looks, with a routine look at it
+// planned: what was planned is planned no more, and it is looked after anew.
+func TestRestoreBetweenLooks(t *testing.T) {
+	d := newDriver(t, 1, policy.Limits{Active: 1}, 1)
+	d.run(20 * time.Second)
+	for range 3 {
+		d.group.Retire(0, d.now)
+		d.restore(0, spec(0))
+	}
+	d.now = d.now.Add(time.Hour)
+	d.advance()
+	d.run(20 * time.Second)
+	if r := d.group.Record(0); r.State != policy.Active || r.Verdict != policy.Alive {
+		t.Errorf("want it in use, got %s, %s", r.State, r.Verdict)
+	}
+	looks := d.looks
+	d.run(time.Hour)
+	if n := d.looks - looks; n > 600 {
+		t.Errorf("%d looks in an hour of peace", n)
+	}
+}
+
 // Where nothing can be examined, traffic alone speaks, and nobody is locked out
 // for good.
 func TestWithoutExaminations(t *testing.T) {

@@ -19,9 +19,12 @@ func TestBestByRecount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range 60 {
+		anywhere := func(i int) Spec {
 			addr := netip.AddrFrom4([4]byte{52, byte(r.IntN(7)), 0, byte(i)})
-			g.Add(Spec{Host: addr.String(), Port: 1080, Addr: addr, Provider: []string{"aws", "gcp", "", ""}[r.IntN(4)]}, at)
+			return Spec{Host: addr.String(), Port: 1080, Addr: addr, Provider: []string{"aws", "gcp", "", ""}[r.IntN(4)]}
+		}
+		for i := range 60 {
+			g.Add(anywhere(i), at)
 		}
 		for range 400 {
 			i := r.IntN(g.Len())
@@ -37,8 +40,14 @@ func TestBestByRecount(t *testing.T) {
 					g.Examined(i, x, nil)
 				}
 			case 5:
-				if r.IntN(10) == 0 {
+				switch r.IntN(10) {
+				case 0:
 					g.Retire(i, at)
+				case 1, 2, 3, 4:
+					g.Restore(i, anywhere(i), at)
+				case 5:
+					g.Retire(i, at)
+					g.Restore(i, anywhere(i), at) // before it was counted as retired
 				}
 			default:
 				at = at.Add(time.Duration(r.IntN(3000)) * time.Millisecond)
