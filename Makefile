@@ -23,7 +23,7 @@ run: build ## build, then play April 2018 in one process (ARGS='--duration 30s')
 	$(BIN) lab $(ARGS)
 
 test: ## run all tests, in random order (RACE=1 for the race detector)
-	$(GO) test -shuffle=on $(if $(RACE),-race) $(PACKAGES)
+	$(GO) test -shuffle=on -timeout 20m $(if $(RACE),-race) $(PACKAGES)
 
 race: ## run all tests with the race detector
 	@$(MAKE) --no-print-directory test RACE=1

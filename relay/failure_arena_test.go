@@ -94,6 +94,7 @@ type arena struct {
 	pool      *pool.Pool
 	server    *relay.Server
 	began     time.Time
+	farthest  time.Duration // the longest round trip to an endpoint
 	lossy     bool
 
 	mu       sync.Mutex
@@ -184,6 +185,9 @@ func (a *arena) build(o options) (stop func()) {
 	sites, border := o.sites()
 	a.isp = a.world.ISP("isp", testenv.ISPConfig{Latency: border, Loss: o.loss})
 	a.lossy = o.loss > 0
+	for _, s := range sites {
+		a.farthest = max(a.farthest, 2*(border+s.latency))
+	}
 	var clouds []*testenv.Cloud
 	for _, s := range sites {
 		c := testenv.CloudConfig{Latency: s.latency}

@@ -17,7 +17,7 @@ import (
 // but no less than what it is over a new connection, for that is what a request
 // takes whose endpoint has no warm one to spare.
 func (a *arena) usual() time.Duration {
-	longest := 4 * rtt
+	longest := 4 * a.farthest
 	for _, r := range a.since(a.began.Add(warm / 2)) {
 		if r.start.Before(a.began.Add(warm - patience/2)) {
 			longest = max(longest, r.took)

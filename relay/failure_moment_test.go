@@ -35,12 +35,17 @@ func TestPrefixesLostUnderFlights(t *testing.T) {
 		{"connect", time.Second, 0},
 		{"transfer", 0, 2 * time.Second},
 	}
+	pauses := []time.Duration{0, 600 * time.Millisecond, 1200 * time.Millisecond}
+	if raceDetector {
+		pauses = pauses[1:2]
+	}
 	for _, s := range suites() {
 		for _, m := range moments {
 			for _, first := range acts {
 				for _, second := range acts {
 					t.Run(fmt.Sprintf("%s/%s/%s then %s", s.name, m.name, first.name, second.name), func(t *testing.T) {
-						for _, pause := range []time.Duration{0, 600 * time.Millisecond, 1200 * time.Millisecond} {
+						t.Parallel()
+						for _, pause := range pauses {
 							lostUnderFlights(t, s, m.connect, m.answer, first.do, second.do, pause)
 						}
 					})

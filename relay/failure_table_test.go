@@ -19,6 +19,7 @@ import (
 func table(t *testing.T, play func(a *arena)) {
 	run := func(name string, o options) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			inArena(t, o, func(a *arena) {
 				play(a)
 				a.noneFails()
@@ -28,9 +29,11 @@ func table(t *testing.T, play func(a *arena)) {
 		})
 	}
 	all := suites()
-	for _, s := range all {
+	for n, s := range all {
 		run(s.name+"/8+8", options{suite: s, active: 8})
-		run(s.name+"/16", options{suite: s, active: 16})
+		if n == 0 || !raceDetector {
+			run(s.name+"/16", options{suite: s, active: 16})
+		}
 	}
 	run("20 to 100 ms", options{suite: all[0], active: 8, spread: true})
 	run("1 % lost", options{suite: all[1], active: 8, loss: .01})

@@ -96,13 +96,13 @@ func (t *stream) takeOff() (net.Conn, progress) {
 		case f.fin && t.flowing:
 			f.record = nil
 			return nil, over
+		case t.resting && t.conn != nil && !f.fin && t.park(inbound, t.client):
+			return nil, parked
 		case t.conn != nil && (t.flowing || f.overlong):
 			f.record = nil // what is overlong stays where it is, so nobody asks for it
 			return t.conn, over
 		case f.fin || f.overlong:
 			t.turn.Wait()
-		case t.resting && t.park(inbound, t.client):
-			return nil, parked
 		default:
 			t.listen()
 		}
@@ -153,12 +153,13 @@ func (t *stream) listen() {
 	})
 	t.mu.Lock()
 	f.reading = false
-	if late := errors.Is(err, os.ErrDeadlineExceeded); late || f.kicked {
+	late := errors.Is(err, os.ErrDeadlineExceeded)
+	if late {
+		err = nil
+	}
+	if f.kicked || late && !t.half {
 		f.kicked = false
 		_ = t.client.SetReadDeadline(t.limit())
-		if late {
-			err = nil
-		}
 	}
 	switch {
 	case err == nil:

@@ -91,7 +91,11 @@ func (t *stream) landed(n int64) {
 	t.mu.Lock()
 	t.flowing = true
 	ep, since, left := t.endpoint, t.since, t.flight.left
-	t.stir()
+	// Inbound learns of it when the client next says something.
+	t.turn.Broadcast()
+	if f := &t.flight; f.written == len(f.record) {
+		f.record, f.written = nil, 0
+	}
 	t.mu.Unlock()
 	now := time.Now()
 	ep.Report(policy.Evidence{

@@ -11,7 +11,7 @@ import (
 
 // restAfter is how long a stream must have been silent for its goroutines to
 // end. What is said within that time costs no more than a wake of a goroutine.
-const restAfter = time.Second
+const restAfter = 500 * time.Millisecond
 
 // side is a direction of a stream.
 type side int
@@ -93,8 +93,12 @@ func (t *stream) extend(src net.Conn, last *atomic.Int64, err error) error {
 }
 
 // park leaves the waiting for src to the lot. It is false if the direction has to
-// wait by itself. The caller holds mu.
+// wait by itself, as in a half-closed stream, whose silence has a limit. The
+// caller holds mu.
 func (t *stream) park(s side, src net.Conn) bool {
+	if t.half || t.ended {
+		return false
+	}
 	clients := &t.server.clients
 	clients.Add(1) // the stream is still there
 	spot := t.server.lot.Park(src, func() {

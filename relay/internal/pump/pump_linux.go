@@ -13,7 +13,8 @@ import (
 
 const (
 	// mostSpliced bounds one step, and so what is kept in memory for a reader
-	// that does not read, and by how much the meter may be late.
+	// that does not read, and by how much the meter may be late. It is more than
+	// the pipe's size, which counts pages of 4 KiB where there may be bigger ones.
 	mostSpliced = 1 << 20
 	// leastSpliced is how much a step has to bring for the next to be spliced
 	// too.
