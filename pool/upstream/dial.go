@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"net"
-	"net/netip"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
 )
@@ -21,27 +20,15 @@ type Dialer struct {
 // Errors are of type *Error, with Op policy.Connect; if ctx ended it, errors.Is
 // finds ctx's error in it.
 func (d *Dialer) Connect(ctx context.Context, s policy.Spec) (net.Conn, error) {
-	c, err := d.dial(ctx, s)
+	dial := d.Dial
+	if dial == nil {
+		// Not DialTCP, which would bind first, and so need a port of its own for
+		// each connection whatever the endpoint.
+		dial = (&net.Dialer{KeepAlive: -1}).DialContext
+	}
+	c, err := dial(ctx, "tcp", s.Address())
 	if err != nil {
 		return nil, &Error{Op: policy.Connect, Endpoint: s.Name(), Err: preferContext(ctx, err)}
-	}
-	return c, nil
-}
-
-// plain is a dialer that sets no options.
-var plain = net.Dialer{KeepAlive: -1}
-
-func (d *Dialer) dial(ctx context.Context, s policy.Spec) (net.Conn, error) {
-	switch {
-	case d.Dial != nil:
-		return d.Dial(ctx, "tcp", s.Address())
-	case !s.Addr.IsValid():
-		return plain.DialContext(ctx, "tcp", s.Address())
-	}
-	// An address needs no resolver.
-	c, err := plain.DialTCP(ctx, "tcp", netip.AddrPort{}, netip.AddrPortFrom(s.Addr, s.Port))
-	if err != nil {
-		return nil, err // not a nil *net.TCPConn
 	}
 	return c, nil
 }
