@@ -18,6 +18,8 @@ func TestFirstByte(t *testing.T) {
 		// TCP, greeting, CONNECT, the byte; and the password between.
 		{"cold", bench.FirstByte{}, 4},
 		{"cold, with a password", bench.FirstByte{Password: true}, 5},
+		{"warm", bench.FirstByte{Warmed: true}, 2},
+		{"warm, with a password", bench.FirstByte{Warmed: true, Password: true}, 2},
 	} {
 		for _, trip := range bench.RoundTrips {
 			t.Run(fmt.Sprint(c.name, " at ", trip), func(t *testing.T) {
