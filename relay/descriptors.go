@@ -5,7 +5,7 @@ const (
 	perClient = 2
 	// inHand is kept free for what is no stream: listeners, examinations,
 	// attempts beside the first, warm connections, pipes, files.
-	inHand = 200 + 96
+	inHand = 200 + 64
 	// mostByDefault bounds MostClients where descriptors are plenty: so many
 	// streams at rest take half a gigabyte.
 	mostByDefault = 1 << 16

@@ -9,10 +9,15 @@ import (
 )
 
 const (
-	// mostPipes pipes of pipeSize are 3,072 pages of the 16,384 that an ordinary
-	// user has for all pipes (/proc/sys/fs/pipe-user-pages-soft).
-	mostPipes = 48
-	pipeSize  = 256 << 10
+	// mostPipes pipes of pipeSize are 8,192 pages, half of what an ordinary user
+	// has for all pipes (/proc/sys/fs/pipe-user-pages-soft). Where that is too
+	// much, because another process holds pipes, a smaller one has to do.
+	// Measured with eight streams and 1,000 idle ones: 0.39 s of CPU time per GB
+	// with 1 MiB, 0.44 with 512 KiB, 0.46 with 256 KiB; with one stream 0.48,
+	// 0.53 and 0.59.
+	mostPipes = 32
+	pipeSize  = 1 << 20
+	smallPipe = 256 << 10
 	// leastPipe is the smallest pipe worth having: the kernel's default.
 	leastPipe = 64 << 10
 	// poorFor is how long no pipe is asked for after one was refused, or given
@@ -92,7 +97,9 @@ func newPipe() *pipe {
 		return nil
 	}
 	p := &pipe{r: fds[0], w: fds[1]}
-	_, _ = unix.FcntlInt(uintptr(p.w), unix.F_SETPIPE_SZ, pipeSize)
+	if _, err := unix.FcntlInt(uintptr(p.w), unix.F_SETPIPE_SZ, pipeSize); err != nil {
+		_, _ = unix.FcntlInt(uintptr(p.w), unix.F_SETPIPE_SZ, smallPipe)
+	}
 	if size, err := unix.FcntlInt(uintptr(p.w), unix.F_GETPIPE_SZ, 0); err != nil || size < leastPipe {
 		p.close()
 		return nil
