@@ -12,6 +12,6 @@
 // The net package's own splice keeps a pipe for each direction that waits, and
 // asks for 1 MiB: the 65th of a user without privileges is then one of 4 or 8
 // KiB, and everything that goes through it is slow (pipe(7),
-// pipe-user-pages-soft). Here all streams share at most 48 pipes of 256 KiB,
-// and those who find none copy.
+// pipe-user-pages-soft). Here all streams share at most 32 pipes, and
+// those who find none copy.
 package pump
