@@ -85,6 +85,10 @@ func (t *stream) takeOff() (net.Conn, progress) {
 	defer t.mu.Unlock()
 	for !t.ended {
 		switch {
+		case t.conn == nil && t.flowing:
+			// The end stands, and there is nothing left to write to.
+			f.record = nil
+			return nil, over
 		case t.conn != nil && f.written < len(f.record):
 			if !t.send(f.record[f.written:]) {
 				continue

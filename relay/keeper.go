@@ -120,13 +120,16 @@ func (h *shelf) watch(sp *spare) fate {
 
 // ended takes the end of a connection that its keeper has seen.
 func (h *shelf) ended(sp *spare, how policy.Outcome) fate {
-	here := h.remove(sp)
+	h.mu.Lock()
+	took := sp.taken
+	h.removeLocked(sp)
+	h.mu.Unlock()
 	_ = sp.session.Close()
 	if how == policy.None {
 		return lost // by our own doing
 	}
 	h.mourn(how, time.Since(sp.born))
-	if !here {
+	if took {
 		return taken // by a request that will find out
 	}
 	return lost

@@ -137,6 +137,7 @@ func (t *stream) move(err error) bool {
 	f.lost, f.judged, t.conn = policy.None, false, nil
 	f.rewind()
 	t.number++
+	t.resting = false
 	t.stir()
 	t.mu.Unlock()
 	_ = upstream.Abort(old)

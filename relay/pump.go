@@ -30,7 +30,9 @@ func (t *stream) halve(dst, rest net.Conn) {
 
 // halved notes that one direction has ended. The caller holds mu.
 func (t *stream) halved(rest net.Conn) {
-	t.half = true
+	if !t.half {
+		t.half, t.halfSince = true, time.Now()
+	}
 	if rest == t.client {
 		t.wake(inbound)
 	} else {

@@ -82,14 +82,15 @@ func (t *stream) respite(s side, src net.Conn, err error) error {
 }
 
 // extend sets the limit on the silence of a half-closed stream again, counted
-// from the last byte; if that is too long ago, it returns err. The caller holds
+// from the last byte or the half-close; if that is too long ago, it returns err. The caller holds
 // mu.
 func (t *stream) extend(src net.Conn, last *atomic.Int64, err error) error {
-	silent := t.ago(last, time.Now())
+	now := time.Now()
+	silent := min(t.ago(last, now), now.Sub(t.halfSince))
 	if silent >= halfClosed {
 		return err
 	}
-	return src.SetReadDeadline(time.Now().Add(halfClosed - silent))
+	return src.SetReadDeadline(now.Add(halfClosed - silent))
 }
 
 // park leaves the waiting for src to the lot. It is false if the direction has to

@@ -47,6 +47,7 @@ type spare struct {
 	// lapsed is true while its keeper opens the next one in its place; guarded by
 	// the shelf's mu.
 	lapsed bool
+	taken  bool // by a request, and not closed by ourselves; guarded by the same
 }
 
 // take notes a request, and gives it the youngest connection, nil if there is
@@ -68,6 +69,7 @@ func (h *shelf) take() *spare {
 	sp := h.kept[n]
 	h.kept[n] = nil
 	h.kept = h.kept[:n]
+	sp.taken = true
 	if sp.lapsed {
 		h.places++ // its own is its successor's
 	}

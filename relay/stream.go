@@ -46,20 +46,21 @@ type stream struct {
 
 	gaze gaze // belongs to the watch's goroutine
 
-	mu       sync.Mutex
-	turn     sync.Cond               // signalled when anything below changes
-	cancel   context.CancelCauseFunc // ends what outbound waits for in a scope; may be nil
-	resting  bool                    // neither side has had anything to say for a while
-	parked   [2]*pump.Spot           // directions that wait without a goroutine
-	flight   flight
-	conn     net.Conn // nil while dialling
-	endpoint *pool.Endpoint
-	since    time.Time // when conn was granted
-	number   int       // counts the values of conn
-	flowing  bool      // the first flight is over
-	ended    bool
-	half     bool  // one direction has ended
-	cause    error // why it ended, if not by itself
+	mu        sync.Mutex
+	turn      sync.Cond               // signalled when anything below changes
+	cancel    context.CancelCauseFunc // ends what outbound waits for in a scope; may be nil
+	resting   bool                    // neither side has had anything to say for a while
+	parked    [2]*pump.Spot           // directions that wait without a goroutine
+	flight    flight
+	conn      net.Conn // nil while dialling
+	endpoint  *pool.Endpoint
+	since     time.Time // when conn was granted
+	number    int       // counts the values of conn
+	flowing   bool      // the first flight is over
+	ended     bool
+	half      bool // one direction has ended
+	halfSince time.Time
+	cause     error // why it ended, if not by itself
 }
 
 func newStream(s *Server, client net.Conn, name, destination string, early []byte) *stream {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -12,10 +13,12 @@ import (
 )
 
 const (
-	// mostSpliced bounds one step, and so what is kept in memory for a reader
-	// that does not read, and by how much the meter may be late. It is more than
-	// the pipe's size, which counts pages of 4 KiB where there may be bigger ones.
+	// mostSpliced bounds one step, and so by how much the meter may be late. It is
+	// leastStep while more than mostRescued is kept in memory for readers that do
+	// not read.
 	mostSpliced = 1 << 20
+	leastStep   = 64 << 10
+	mostRescued = 64 << 20
 	// leastSpliced is how much a step has to bring for the next to be spliced
 	// too.
 	leastSpliced = bufferSize
@@ -131,7 +134,11 @@ func (d *direction) fillPipe(fd int) (done, ready bool) {
 			return false, false
 		}
 	}
-	n, err := splice(fd, d.pipe.w, mostSpliced)
+	step := mostSpliced
+	if rescued.Load() > mostRescued {
+		step = leastStep
+	}
+	n, err := splice(fd, d.pipe.w, step)
 	switch {
 	case errors.Is(err, unix.EAGAIN):
 		d.release()
@@ -208,12 +215,17 @@ func (d *direction) emit(fd uintptr) bool {
 	return true
 }
 
+// rescued is how many bytes are kept in memory for readers that do not read.
+var rescued atomic.Int64
+
 // rescue takes what the reader has left in the pipe into memory, gives the pipe
 // back, and writes from there for as long as it takes. Of the total it returns
 // what has been written.
 func (d *direction) rescue(total int) (int, error) {
 	d.slow, d.bulk = true, false
 	b := make([]byte, d.pipe.held)
+	rescued.Add(int64(len(b)))
+	defer rescued.Add(-int64(len(b)))
 	for got := 0; got < len(b); {
 		n, err := unix.Read(d.pipe.r, b[got:])
 		if errors.Is(err, unix.EINTR) {
