@@ -14,15 +14,15 @@ import (
 // Prober examines one endpoint. It must honour ctx, return within about
 // 15 seconds, and be safe for concurrent use.
 type Prober interface {
-	Probe(ctx context.Context, spec policy.Spec, depth policy.Depth) policy.Examination
+	Probe(ctx context.Context, spec policy.Spec, look policy.Look) policy.Examination
 }
 
 // ProberFunc lets a function be a [Prober].
-type ProberFunc func(ctx context.Context, spec policy.Spec, depth policy.Depth) policy.Examination
+type ProberFunc func(ctx context.Context, spec policy.Spec, look policy.Look) policy.Examination
 
 // Probe calls f.
-func (f ProberFunc) Probe(ctx context.Context, spec policy.Spec, depth policy.Depth) policy.Examination {
-	return f(ctx, spec, depth)
+func (f ProberFunc) Probe(ctx context.Context, spec policy.Spec, look policy.Look) policy.Examination {
+	return f(ctx, spec, look)
 }
 
 // Config is how a pool is to behave. The zero value is usable.

@@ -40,13 +40,13 @@ func (f *fake) set(name string, greeting, carried policy.Outcome) {
 	if f.answers == nil {
 		f.answers = make(map[string]policy.Examination)
 	}
-	f.answers[name] = policy.Examination{Greeting: greeting, Carried: carried}
+	f.answers[name] = policy.Examination{Greeting: greeting, Down: policy.Passage{Outcome: carried}}
 }
 
-func (f *fake) Probe(ctx context.Context, s policy.Spec, depth policy.Depth) policy.Examination {
+func (f *fake) Probe(ctx context.Context, s policy.Spec, l policy.Look) policy.Examination {
 	f.mu.Lock()
 	x, ok := f.answers[s.Name()]
-	f.looks = append(f.looks, look{time.Now(), s.Name(), depth})
+	f.looks = append(f.looks, look{time.Now(), s.Name(), l.Depth})
 	f.running++
 	f.mu.Unlock()
 	defer func() {
@@ -55,17 +55,17 @@ func (f *fake) Probe(ctx context.Context, s policy.Spec, depth policy.Depth) pol
 		f.mu.Unlock()
 	}()
 	if !ok {
-		x = policy.Examination{Greeting: policy.Answered, Carried: policy.Answered, Bytes: 64 << 10}
+		x = policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Answered, Bytes: 64 << 10}}
 	}
-	if depth == policy.Greet {
-		x.Carried = policy.None
+	if l.Depth == policy.Greet {
+		x.Down.Outcome = policy.None
 	}
 	if x.Greeting == policy.Answered {
 		x.RTT = roundTrip
 	}
-	x.Asked, x.Depth = time.Now(), depth
+	x.Asked, x.Depth = time.Now(), l.Depth
 	took := 2 * roundTrip
-	if x.Greeting == policy.Silent || x.Carried == policy.Stalled {
+	if x.Greeting == policy.Silent || x.Down.Outcome == policy.Stalled {
 		took = silence
 	}
 	timer := time.NewTimer(took)
@@ -74,7 +74,7 @@ func (f *fake) Probe(ctx context.Context, s policy.Spec, depth policy.Depth) pol
 	case <-timer.C:
 	case <-ctx.Done():
 		time.Sleep(f.linger)
-		x.Greeting, x.Carried = policy.None, policy.None
+		x.Greeting, x.Down.Outcome = policy.None, policy.None
 	}
 	x.At = time.Now()
 	return x

@@ -220,10 +220,10 @@ func (p *Pool) examine(ctx context.Context, a policy.Action, q *question) {
 	for n, i := range a.Controls {
 		wg.Go(func() {
 			c := p.endpoint(i)
-			controls[n] = policy.Control{Endpoint: i, Examination: p.probe(probes, c, policy.Greet)}
+			controls[n] = policy.Control{Endpoint: i, Examination: p.probe(probes, c, policy.Look{Depth: policy.Greet})}
 		})
 	}
-	x := p.probe(probes, e, a.Depth)
+	x := p.probe(probes, e, p.look(a))
 	if !x.Greeting.NeedsWitness() {
 		cancel()
 	}
@@ -237,8 +237,24 @@ func (p *Pool) examine(ctx context.Context, a policy.Action, q *question) {
 	p.examined(e, x, controls)
 }
 
-func (p *Pool) probe(ctx context.Context, e *Endpoint, d policy.Depth) policy.Examination {
-	x := p.config.Prober.Probe(ctx, e.spec, d)
+// look is what an action asks for, with endpoints for indices.
+func (p *Pool) look(a policy.Action) policy.Look {
+	look := policy.Look{Depth: a.Depth, Size: a.Size, Doubtful: a.Doubtful}
+	for _, s := range a.Views {
+		v := policy.Viewpoint{Viewer: p.endpoint(s.Viewer).spec}
+		if s.Control != policy.Outside {
+			v.Control = p.endpoint(s.Control).spec
+		}
+		look.Views = append(look.Views, v)
+	}
+	for _, i := range a.Egress {
+		look.Egress = &p.endpoint(i).spec
+	}
+	return look
+}
+
+func (p *Pool) probe(ctx context.Context, e *Endpoint, look policy.Look) policy.Examination {
+	x := p.config.Prober.Probe(ctx, e.spec, look)
 	if x.RTT > 0 {
 		e.connect.add(x.RTT)
 	}

@@ -16,12 +16,12 @@ import (
 // and change the pool while its states change. The race detector is the judge;
 // besides, no lease may offer an endpoint twice.
 func TestManyAtOnce(t *testing.T) {
-	prober := pool.ProberFunc(func(_ context.Context, _ policy.Spec, depth policy.Depth) policy.Examination {
+	prober := pool.ProberFunc(func(_ context.Context, _ policy.Spec, look policy.Look) policy.Examination {
 		now := time.Now()
 		outcomes := []policy.Outcome{policy.Answered, policy.Answered, policy.Silent, policy.Reset, policy.Local}
 		return policy.Examination{
-			Asked: now, At: now, Depth: depth, RTT: time.Millisecond,
-			Greeting: outcomes[rand.IntN(len(outcomes))], Carried: policy.Answered,
+			Asked: now, At: now, Depth: look.Depth, RTT: time.Millisecond,
+			Greeting: outcomes[rand.IntN(len(outcomes))], Down: policy.Passage{Outcome: policy.Answered},
 		}
 	})
 	p, err := pool.New(pool.Config{

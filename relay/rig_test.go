@@ -294,8 +294,8 @@ func rigAccept(l net.Listener, f func(net.Conn)) {
 
 // rigProber greets, and has no view of what an endpoint carries.
 func rigProber(d *upstream.Dialer) pool.ProberFunc {
-	return func(ctx context.Context, spec policy.Spec, depth policy.Depth) policy.Examination {
-		x := policy.Examination{Asked: time.Now(), Depth: depth}
+	return func(ctx context.Context, spec policy.Spec, look policy.Look) policy.Examination {
+		x := policy.Examination{Asked: time.Now(), Depth: look.Depth}
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		c, err := d.Connect(ctx, spec)

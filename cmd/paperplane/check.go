@@ -105,7 +105,7 @@ func (o *checkOptions) mayExpose(ctx context.Context, p *program, specs []policy
 
 // examiner looks at one endpoint, as probe.Prober does.
 type examiner interface {
-	Probe(ctx context.Context, spec policy.Spec, depth policy.Depth) policy.Examination
+	Probe(ctx context.Context, spec policy.Spec, look policy.Look) policy.Examination
 }
 
 // look examines all endpoints and returns what it found in their order.
@@ -120,11 +120,11 @@ func (o *checkOptions) look(ctx context.Context, p *program, with examiner, spec
 		all[i] = i
 	}
 	o.pass(ctx, p, with, specs, all, findings)
-	if len(o.probes.targets) == 0 || !slices.ContainsFunc(findings, func(f finding) bool { return f.look.Carried == policy.Answered }) {
+	if len(o.probes.targets) == 0 || !slices.ContainsFunc(findings, func(f finding) bool { return f.look.Down.Outcome == policy.Answered }) {
 		return findings
 	}
 	doubtful := slices.DeleteFunc(all, func(i int) bool {
-		return findings[i].look.Greeting != policy.Answered || findings[i].look.Carried != policy.None
+		return findings[i].look.Greeting != policy.Answered || findings[i].look.Down.Outcome != policy.None
 	})
 	o.pass(ctx, p, with, specs, doubtful, findings)
 	return findings
@@ -137,7 +137,7 @@ func (o *checkOptions) pass(ctx context.Context, p *program, with examiner, spec
 	for range min(o.parallel, len(indices)) {
 		workers.Go(func() {
 			for i := range next {
-				findings[i] = conclude(specs[i], with.Probe(ctx, specs[i], policy.Carry))
+				findings[i] = conclude(specs[i], with.Probe(ctx, specs[i], policy.Look{Depth: policy.Carry}))
 				done <- i
 			}
 		})

@@ -59,7 +59,7 @@ func printJSON(w io.Writer, findings []finding) error {
 		document.Endpoints = append(document.Endpoints, findingJSON{
 			Endpoint: f.spec.Name(), Address: f.spec.Address(), Provider: f.spec.Provider, Region: f.spec.Region,
 			Verdict: f.verdict.String(), Why: f.why,
-			RTT: known(ms(f.look.RTT)), Rate: known(math.Round(f.look.Rate)), Bytes: f.look.Bytes,
+			RTT: known(ms(f.look.RTT)), Rate: known(math.Round(f.look.Down.Rate)), Bytes: f.look.Down.Bytes,
 			Took: ms(f.look.At.Sub(f.look.Asked)),
 		})
 	}
@@ -91,7 +91,7 @@ func printTable(w io.Writer, findings []finding) error {
 			{text: f.spec.Name()},
 			{text: f.verdict.String(), colour: colourOf(f.verdict)},
 			{text: dash(roundTrip(f.look.RTT))},
-			{text: dash(rate(f.look.Rate))},
+			{text: dash(rate(f.look.Down.Rate))},
 			{text: f.why},
 		})
 	}

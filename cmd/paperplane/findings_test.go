@@ -22,12 +22,12 @@ func exampleFindings() []finding {
 		conclude(spec("198.51.100.7", "aws"), policy.Examination{
 			Asked: at, At: at.Add(431 * time.Millisecond), Depth: policy.Carry,
 			Greeting: policy.Answered, RTT: 41200 * time.Microsecond,
-			Carried: policy.Answered, Bytes: 65536, Rate: 1.25e6,
+			Down: policy.Passage{Outcome: policy.Answered, Bytes: 65536, Rate: 1.25e6},
 		}),
 		conclude(named, policy.Examination{
 			Asked: at, At: at.Add(5 * time.Second), Depth: policy.Carry,
 			Greeting: policy.Answered, RTT: 3 * time.Millisecond,
-			Carried: policy.Stalled, Bytes: 15 << 10, Err: errors.New("i/o timeout"),
+			Down: policy.Passage{Outcome: policy.Stalled, Bytes: 15 << 10}, Err: errors.New("i/o timeout"),
 		}),
 		conclude(spec("2001:db8::7", ""), policy.Examination{
 			Asked: at, At: at.Add(3 * time.Second), Depth: policy.Carry,

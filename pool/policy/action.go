@@ -33,8 +33,20 @@ type Action struct {
 	Verdict  Verdict
 	Cause    Outcome
 	Why      string
-	// For Examine.
+	// For Examine. Depth, Size and Doubtful are those of [Look].
 	Depth    Depth
+	Size     int64
+	Doubtful bool
 	Controls []int
 	Outside  bool
+	// Views are from where else to look, Egress is the endpoint that is to be
+	// reached through this one, if there is one in it.
+	Views  []Sightline
+	Egress []int
+}
+
+// Sightline is a [Viewpoint] by index. Control is [Outside] if there is no third
+// endpoint to serve as one.
+type Sightline struct {
+	Viewer, Control int
 }

@@ -38,19 +38,19 @@ func Conclude(x Examination) (Verdict, string) {
 }
 
 func concludeCarried(x Examination) (Verdict, string) {
-	switch x.Carried {
+	switch x.Down.Outcome {
 	case Answered:
-		return Alive, fmt.Sprintf("carried %d KiB", x.Bytes>>10)
+		return Alive, fmt.Sprintf("carried %d KiB", x.Down.Bytes>>10)
 	case None:
 		return Alive, "answers the greeting; no probe target, so nothing was carried"
 	case Refused:
-		return NoEgress, fmt.Sprintf("answers, but reaches no destination (reply %d)", x.Reply)
+		return NoEgress, fmt.Sprintf("answers, but reaches no destination (reply %d)", x.Down.Reply)
 	case Stalled:
-		return Frozen, fmt.Sprintf("stops after %d KiB", x.Bytes>>10)
+		return Frozen, fmt.Sprintf("stops after %d KiB", x.Down.Bytes>>10)
 	case Reset:
-		return Unknown, fmt.Sprintf("reset after %d KiB of a download", x.Bytes>>10)
+		return Unknown, fmt.Sprintf("reset after %d KiB of a download", x.Down.Bytes>>10)
 	case Closed:
-		return Unknown, fmt.Sprintf("closed after %d KiB of a download", x.Bytes>>10)
+		return Unknown, fmt.Sprintf("closed after %d KiB of a download", x.Down.Bytes>>10)
 	default:
 		return Unknown, "answers the greeting, but not the request"
 	}

@@ -28,13 +28,13 @@ func TestConclude(t *testing.T) {
 		{"closed", policy.Examination{Greeting: policy.Closed, Phase: policy.Greeting}, policy.Unknown, "closes the connection"},
 		{"silent", policy.Examination{Greeting: policy.Silent, Phase: policy.Connect}, policy.Unknown, "no answer to a TCP handshake in 1.5s"},
 		{"hung", policy.Examination{Greeting: policy.Silent, Phase: policy.Greeting}, policy.Unknown, "accepts, but the SOCKS greeting is not answered in 1.5s"},
-		{"carried", policy.Examination{Greeting: policy.Answered, Carried: policy.Answered, Bytes: 64 << 10}, policy.Alive, "carried 64 KiB"},
+		{"carried", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Answered, Bytes: 64 << 10}}, policy.Alive, "carried 64 KiB"},
 		{"greeted", policy.Examination{Greeting: policy.Answered}, policy.Alive, "nothing was carried"},
-		{"no egress", policy.Examination{Greeting: policy.Answered, Carried: policy.Refused, Reply: 4}, policy.NoEgress, "reply 4"},
-		{"frozen", policy.Examination{Greeting: policy.Answered, Carried: policy.Stalled, Bytes: 15 << 10}, policy.Frozen, "stops after 15 KiB"},
-		{"reset in a download", policy.Examination{Greeting: policy.Answered, Carried: policy.Reset, Bytes: 3 << 10}, policy.Unknown, "reset after 3 KiB"},
-		{"closed in a download", policy.Examination{Greeting: policy.Answered, Carried: policy.Closed, Bytes: 3 << 10}, policy.Unknown, "closed after 3 KiB"},
-		{"no reply", policy.Examination{Greeting: policy.Answered, Carried: policy.Silent}, policy.Unknown, "but not the request"},
+		{"no egress", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Refused, Reply: 4}}, policy.NoEgress, "reply 4"},
+		{"frozen", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Stalled, Bytes: 15 << 10}}, policy.Frozen, "stops after 15 KiB"},
+		{"reset in a download", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Reset, Bytes: 3 << 10}}, policy.Unknown, "reset after 3 KiB"},
+		{"closed in a download", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Closed, Bytes: 3 << 10}}, policy.Unknown, "closed after 3 KiB"},
+		{"no reply", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Silent}}, policy.Unknown, "but not the request"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

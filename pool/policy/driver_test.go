@@ -294,12 +294,12 @@ func (d *driver) answer(i int, depth policy.Depth) policy.Examination {
 			x.At = d.now.Add(2 * roundTrip)
 			break
 		}
-		x.Carried, x.Bytes = b.carried, 64<<10
+		x.Down.Outcome, x.Down.Bytes = b.carried, 64<<10
 		if b.carried == policy.Stalled {
-			x.Bytes = 15 << 10
+			x.Down.Bytes = 15 << 10
 		}
 		if b.carried == policy.Refused {
-			x.Reply = 4
+			x.Down.Reply = 4
 		}
 	}
 	return x

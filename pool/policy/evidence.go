@@ -60,6 +60,8 @@ const (
 	// Resumed means that a flow that had Stalled goes on: it was a lull. What is
 	// frozen never does.
 	Resumed
+	// Slowed means that a flow goes on at far less than its path allows.
+	Slowed
 	// Local means that our own host failed (no network, no descriptors, no
 	// ports): never evidence against an endpoint.
 	Local
@@ -67,7 +69,7 @@ const (
 
 var outcomeNames = [...]string{
 	"none", "answered", "overdue", "silent", "reset", "rejected",
-	"closed", "garbage", "denied", "refused", "stalled", "resumed", "local",
+	"closed", "garbage", "denied", "refused", "stalled", "resumed", "slowed", "local",
 }
 
 // String is the outcome in lower case.
@@ -97,8 +99,9 @@ type Evidence struct {
 	At time.Time
 	// Took is the phase's duration, for Answered.
 	Took time.Duration
-	// Bytes is what had come from the endpoint in Transfer.
-	Bytes int64
+	// Bytes is what had come from the endpoint in Transfer, Sent what had been
+	// acknowledged by it.
+	Bytes, Sent int64
 	// Reply is the SOCKS5 reply code, for Refused.
 	Reply uint8
 	// Elsewhere is true if the same request succeeded through another endpoint

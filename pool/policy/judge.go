@@ -104,7 +104,7 @@ func (g *Group) greeted(i int, x Examination) {
 	switch {
 	case reserve:
 		// A canary: answered has put it to use.
-	case confirm != None && r.State == Suspect && x.Carried != Answered:
+	case confirm != None && r.State == Suspect && x.Down.Outcome != Answered:
 		g.condemnTransfer(i, confirm, x.At)
 	case dead:
 		g.retested(i, x)
@@ -120,7 +120,7 @@ func (g *Group) greeted(i int, x Examination) {
 // carried judges a transfer after an answered greeting.
 func (g *Group) carried(i int, x Examination) {
 	r := &g.records[i]
-	switch x.Carried {
+	switch x.Down.Outcome {
 	case Answered:
 		r.carried = x.At
 		g.passed(i, x)
@@ -197,12 +197,12 @@ func (g *Group) carriedBadly(i int, x Examination) {
 	switch r.State {
 	case Probation:
 		r.transfer = true
-		g.condemn(i, x.At, v, x.Carried, why)
+		g.condemn(i, x.At, v, x.Down.Outcome, why)
 	case Active:
-		g.move(i, Doubted, x.At, Unknown, x.Carried, why)
+		g.move(i, Doubted, x.At, Unknown, x.Down.Outcome, why)
 		r.transfer = true
-		r.stalledAt = x.Bytes
-		if x.Carried == Stalled {
+		r.stalledAt = x.Down.Bytes
+		if x.Down.Outcome == Stalled {
 			r.confirm = Stalled
 			g.confirmStall(i, x.At)
 		} else {
@@ -210,12 +210,12 @@ func (g *Group) carriedBadly(i int, x Examination) {
 		}
 	case Suspect:
 		r.transfer = true
-		if x.Carried == Stalled || x.Carried == Silent {
-			r.confirm, r.stalledAt = x.Carried, x.Bytes
+		if x.Down.Outcome == Stalled || x.Down.Outcome == Silent {
+			r.confirm, r.stalledAt = x.Down.Outcome, x.Down.Bytes
 			g.confirmStall(i, x.At)
 			return
 		}
-		g.condemn(i, x.At, v, x.Carried, why)
+		g.condemn(i, x.At, v, x.Down.Outcome, why)
 	default: // the dead are judged in retested, the others are not in use
 	}
 }

@@ -25,7 +25,7 @@ func (g *Group) postpone(i int, now time.Time) {
 func (g *Group) retested(i int, x Examination) {
 	r := &g.records[i]
 	v, why := Conclude(x)
-	unseen := x.Carried == None && r.transfer
+	unseen := x.Down.Outcome == None && r.transfer
 	if v != Alive || unseen && x.At.Sub(r.Since) < g.limits.RetestMax {
 		g.postpone(i, x.At)
 		return

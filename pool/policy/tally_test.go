@@ -35,7 +35,7 @@ func TestBestByRecount(t *testing.T) {
 			case 1, 2:
 				g.Observe(i, Evidence{Phase: Phase(r.IntN(4)), Outcome: Outcome(r.IntN(12)), Asked: asked, At: at, Elsewhere: r.IntN(2) == 0})
 			case 3, 4:
-				x := Examination{Asked: asked, At: at, Depth: Depth(r.IntN(2)), Greeting: Outcome(r.IntN(12)), Carried: Outcome(r.IntN(12))}
+				x := Examination{Asked: asked, At: at, Depth: Depth(r.IntN(2)), Greeting: Outcome(r.IntN(12)), Down: Passage{Outcome: Outcome(r.IntN(12))}}
 				if g.records[i].examining {
 					g.Examined(i, x, nil)
 				}
@@ -131,7 +131,7 @@ func BenchmarkAdvance(b *testing.B) {
 			}
 			g.Advance(at)
 			for _, i := range g.Slots() {
-				g.Examined(i, Examination{Asked: at, At: at, Depth: Carry, Greeting: Answered, Carried: Answered}, nil)
+				g.Examined(i, Examination{Asked: at, At: at, Depth: Carry, Greeting: Answered, Down: Passage{Outcome: Answered}}, nil)
 			}
 			g.Advance(at)
 			return g, at
@@ -169,9 +169,9 @@ func examined(g *Group, actions []Action, at time.Time, lost int) {
 		if a.Kind != Examine {
 			continue
 		}
-		x := Examination{Asked: at, At: at, Depth: a.Depth, Greeting: Answered, Carried: Answered}
+		x := Examination{Asked: at, At: at, Depth: a.Depth, Greeting: Answered, Down: Passage{Outcome: Answered}}
 		if a.Endpoint == lost {
-			x.Greeting, x.Carried = Reset, None
+			x.Greeting, x.Down.Outcome = Reset, None
 		}
 		g.Examined(a.Endpoint, x, nil)
 	}

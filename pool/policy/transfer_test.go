@@ -206,13 +206,13 @@ func TestStallThatPasses(t *testing.T) {
 	i := d.group.Slots()[0]
 	asked := d.now
 	d.group.Examined(i, policy.Examination{
-		Asked: asked, At: asked, Depth: policy.Carry, Greeting: policy.Answered, Carried: policy.Stalled, Bytes: 15 << 10,
+		Asked: asked, At: asked, Depth: policy.Carry, Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Stalled, Bytes: 15 << 10},
 	}, nil)
 	if s := d.group.Record(i).State; s != policy.Suspect {
 		t.Fatalf("want suspect, got %s", s)
 	}
 	d.group.Examined(i, policy.Examination{
-		Asked: asked, At: asked, Depth: policy.Carry, Greeting: policy.Answered, Carried: policy.Answered, Bytes: 64 << 10,
+		Asked: asked, At: asked, Depth: policy.Carry, Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Answered, Bytes: 64 << 10},
 	}, nil)
 	if s := d.group.Record(i).State; s != policy.Active {
 		t.Errorf("want it cleared, got %s", s)

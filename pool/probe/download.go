@@ -30,9 +30,9 @@ type download struct {
 
 // report puts the download into an examination.
 func (d download) report(x *policy.Examination) {
-	x.Carried, x.Reply, x.Bytes, x.Err = d.outcome, uint8(d.reply), d.bytes, d.err
+	x.Down, x.Err = policy.Passage{Outcome: d.outcome, Reply: uint8(d.reply), Bytes: d.bytes}, d.err
 	if d.bytes > 0 {
-		x.Rate = float64(d.bytes) / max(d.took, time.Microsecond).Seconds()
+		x.Down.Rate = float64(d.bytes) / max(d.took, time.Microsecond).Seconds()
 	}
 }
 

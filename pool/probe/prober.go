@@ -48,7 +48,7 @@ type conn = net.Conn
 
 // Probe examines one endpoint. When it returns, all its connections are closed
 // and its goroutines have ended. If ctx ends first, what was not seen is None.
-func (p *Prober) Probe(ctx context.Context, s policy.Spec, depth policy.Depth) policy.Examination {
+func (p *Prober) Probe(ctx context.Context, s policy.Spec, look policy.Look) policy.Examination {
 	limit := p.Limit
 	if limit <= 0 {
 		limit = DefaultLimit
@@ -56,7 +56,7 @@ func (p *Prober) Probe(ctx context.Context, s policy.Spec, depth policy.Depth) p
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 
-	x := policy.Examination{Asked: time.Now(), Depth: depth}
+	x := policy.Examination{Asked: time.Now(), Depth: look.Depth}
 	p.memory.touch(s.Name(), x.Asked)
 	t := p.greet(limited, s, p.tries())
 	x.RTT, x.Err = t.rtt, t.err
@@ -67,10 +67,10 @@ func (p *Prober) Probe(ctx context.Context, s policy.Spec, depth policy.Depth) p
 		p.memory.update(s.Name(), x.Asked, func(e *trace) { e.rtt = t.rtt })
 	}
 	if t.session != nil {
-		if depth == policy.Carry {
+		if look.Depth == policy.Carry {
 			p.carry(limited, s, t.session, &x)
-			if ctx.Err() != nil && x.Carried != policy.Answered {
-				x.Carried, x.Err = policy.None, ctx.Err()
+			if ctx.Err() != nil && x.Down.Outcome != policy.Answered {
+				x.Down.Outcome, x.Err = policy.None, ctx.Err()
 			}
 		}
 		_ = t.session.Close()

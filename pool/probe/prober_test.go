@@ -48,7 +48,7 @@ func TestGreet(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				x := prober(network{first: tc.e}).Probe(t.Context(), spec(t, first), policy.Greet)
+				x := prober(network{first: tc.e}).Probe(t.Context(), spec(t, first), policy.Look{Depth: policy.Greet})
 				if x.Greeting != tc.want || x.Phase != tc.phase {
 					t.Errorf("%v in %v, want %v in %v (%v)", x.Greeting, x.Phase, tc.want, tc.phase, x.Err)
 				}
@@ -78,7 +78,7 @@ func TestOneAnsweredTryIsEnough(t *testing.T) {
 			return e.dial(ctx, nw, a)
 		}}
 		p := &probe.Prober{Upstream: d, Tries: 3}
-		x := p.Probe(t.Context(), spec(t, first), policy.Greet)
+		x := p.Probe(t.Context(), spec(t, first), policy.Look{Depth: policy.Greet})
 		if x.Greeting != policy.Answered || x.RTT != 50*time.Millisecond || x.At.Sub(x.Asked) != 50*time.Millisecond {
 			t.Errorf("got %+v", x)
 		}
@@ -110,18 +110,18 @@ func TestCarry(t *testing.T) {
 				if strings.HasSuffix(tc.name, "trickle") {
 					p.Size = 1 << 20
 				}
-				x := p.Probe(t.Context(), spec(t, first), policy.Carry)
-				if x.Greeting != policy.Answered || x.Carried != tc.want {
-					t.Errorf("greeting %v, carried %v, want %v (%v)", x.Greeting, x.Carried, tc.want, x.Err)
+				x := p.Probe(t.Context(), spec(t, first), policy.Look{Depth: policy.Carry})
+				if x.Greeting != policy.Answered || x.Down.Outcome != tc.want {
+					t.Errorf("greeting %v, carried %v, want %v (%v)", x.Greeting, x.Down.Outcome, tc.want, x.Err)
 				}
-				if x.Bytes < tc.bytes[0] || x.Bytes > tc.bytes[1] {
-					t.Errorf("%d bytes, want %v", x.Bytes, tc.bytes)
+				if x.Down.Bytes < tc.bytes[0] || x.Down.Bytes > tc.bytes[1] {
+					t.Errorf("%d bytes, want %v", x.Down.Bytes, tc.bytes)
 				}
 				if took := x.At.Sub(x.Asked); took != tc.took {
 					t.Errorf("took %v, want %v", took, tc.took)
 				}
-				if (x.Bytes > 0) != (x.Rate > 0) || (x.Err == nil) != (tc.want == policy.Answered) {
-					t.Errorf("rate %v, err %v", x.Rate, x.Err)
+				if (x.Down.Bytes > 0) != (x.Down.Rate > 0) || (x.Err == nil) != (tc.want == policy.Answered) {
+					t.Errorf("rate %v, err %v", x.Down.Rate, x.Err)
 				}
 			})
 		})
@@ -131,9 +131,9 @@ func TestCarry(t *testing.T) {
 func TestRate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p := prober(network{first: {serve: own(serveHTTP(whole, whole, 250*time.Millisecond))}})
-		x := p.Probe(t.Context(), spec(t, first), policy.Carry)
-		if x.Rate < 16<<10 || x.Rate > 18<<10 {
-			t.Errorf("rate %.0f, want about 17 kB/s", x.Rate)
+		x := p.Probe(t.Context(), spec(t, first), policy.Look{Depth: policy.Carry})
+		if x.Down.Rate < 16<<10 || x.Down.Rate > 18<<10 {
+			t.Errorf("rate %.0f, want about 17 kB/s", x.Down.Rate)
 		}
 	})
 }
@@ -145,23 +145,23 @@ func TestTargetKnownGoodElsewhere(t *testing.T) {
 		good := &endpoint{serve: foreign(0, serveHTTP(whole, whole, 0))}
 		bad := &endpoint{serve: foreign(3, nil)}
 		p := prober(network{first: good, second: bad})
-		if x := p.Probe(t.Context(), spec(t, second), policy.Carry); x.Carried != policy.None {
-			t.Errorf("before anything is known: %v", x.Carried)
+		if x := p.Probe(t.Context(), spec(t, second), policy.Look{Depth: policy.Carry}); x.Down.Outcome != policy.None {
+			t.Errorf("before anything is known: %v", x.Down.Outcome)
 		}
-		if x := p.Probe(t.Context(), spec(t, first), policy.Carry); x.Carried != policy.Answered {
-			t.Errorf("the good one: %v", x.Carried)
+		if x := p.Probe(t.Context(), spec(t, first), policy.Look{Depth: policy.Carry}); x.Down.Outcome != policy.Answered {
+			t.Errorf("the good one: %v", x.Down.Outcome)
 		}
-		x := p.Probe(t.Context(), spec(t, second), policy.Carry)
-		if x.Carried != policy.Refused || x.Reply != 3 || !errors.Is(x.Err, upstream.NetworkUnreachable) {
-			t.Errorf("known good: %v, reply %d, %v", x.Carried, x.Reply, x.Err)
+		x := p.Probe(t.Context(), spec(t, second), policy.Look{Depth: policy.Carry})
+		if x.Down.Outcome != policy.Refused || x.Down.Reply != 3 || !errors.Is(x.Err, upstream.NetworkUnreachable) {
+			t.Errorf("known good: %v, reply %d, %v", x.Down.Outcome, x.Down.Reply, x.Err)
 		}
 		good.serve = foreign(5, nil)
-		if x := p.Probe(t.Context(), spec(t, first), policy.Carry); x.Carried != policy.None {
-			t.Errorf("its own success must not count against it: %v", x.Carried)
+		if x := p.Probe(t.Context(), spec(t, first), policy.Look{Depth: policy.Carry}); x.Down.Outcome != policy.None {
+			t.Errorf("its own success must not count against it: %v", x.Down.Outcome)
 		}
 		time.Sleep(11 * time.Minute)
-		if x := p.Probe(t.Context(), spec(t, second), policy.Carry); x.Carried != policy.None {
-			t.Errorf("long after: %v", x.Carried)
+		if x := p.Probe(t.Context(), spec(t, second), policy.Look{Depth: policy.Carry}); x.Down.Outcome != policy.None {
+			t.Errorf("long after: %v", x.Down.Outcome)
 		}
 	})
 }
@@ -173,14 +173,14 @@ func TestReservedNameIsRemembered(t *testing.T) {
 		e := &endpoint{serve: own(serveHTTP(whole, whole, 0))}
 		other := &endpoint{serve: foreign(4, nil)}
 		p := &probe.Prober{Upstream: &upstream.Dialer{Dial: network{first: e, second: other}.dial}, Tries: 1}
-		p.Probe(t.Context(), spec(t, first), policy.Carry)
+		p.Probe(t.Context(), spec(t, first), policy.Look{Depth: policy.Carry})
 		e.serve = foreign(1, nil)
-		if x := p.Probe(t.Context(), spec(t, first), policy.Carry); x.Carried != policy.Refused || x.Reply != 4 {
-			t.Errorf("served before: %v, reply %d", x.Carried, x.Reply)
+		if x := p.Probe(t.Context(), spec(t, first), policy.Look{Depth: policy.Carry}); x.Down.Outcome != policy.Refused || x.Down.Reply != 4 {
+			t.Errorf("served before: %v, reply %d", x.Down.Outcome, x.Down.Reply)
 		}
 		for range 2 {
-			if x := p.Probe(t.Context(), spec(t, second), policy.Carry); x.Carried != policy.None {
-				t.Errorf("never served: %v", x.Carried)
+			if x := p.Probe(t.Context(), spec(t, second), policy.Look{Depth: policy.Carry}); x.Down.Outcome != policy.None {
+				t.Errorf("never served: %v", x.Down.Outcome)
 			}
 		}
 	})
@@ -200,8 +200,8 @@ func TestCancel(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 				defer cancel()
-				x := prober(network{first: {serve: tc.serve}}).Probe(ctx, spec(t, first), policy.Carry)
-				if got := [2]policy.Outcome{x.Greeting, x.Carried}; got != tc.want {
+				x := prober(network{first: {serve: tc.serve}}).Probe(ctx, spec(t, first), policy.Look{Depth: policy.Carry})
+				if got := [2]policy.Outcome{x.Greeting, x.Down.Outcome}; got != tc.want {
 					t.Errorf("got %v, want %v", got, tc.want)
 				}
 				if took := x.At.Sub(x.Asked); took != 300*time.Millisecond {

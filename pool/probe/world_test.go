@@ -80,9 +80,9 @@ func TestExaminationsOfTheWorld(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			inLab(t, func(t *testing.T, l *lab) {
 				tc.do(l)
-				x := l.prober.Probe(t.Context(), l.endpoint.Spec(), policy.Carry)
-				if x.Greeting != tc.greeting || x.Phase != tc.phase || x.Carried != tc.carried {
-					t.Errorf("greeting %v (%v), carried %v after %d bytes: %v", x.Greeting, x.Phase, x.Carried, x.Bytes, x.Err)
+				x := l.prober.Probe(t.Context(), l.endpoint.Spec(), policy.Look{Depth: policy.Carry})
+				if x.Greeting != tc.greeting || x.Phase != tc.phase || x.Down.Outcome != tc.carried {
+					t.Errorf("greeting %v (%v), carried %v after %d bytes: %v", x.Greeting, x.Phase, x.Down.Outcome, x.Down.Bytes, x.Err)
 				}
 				if took := x.At.Sub(x.Asked); took > tc.most {
 					t.Errorf("took %v, want %v at most", took, tc.most)
@@ -90,11 +90,11 @@ func TestExaminationsOfTheWorld(t *testing.T) {
 				if tc.greeting == policy.Answered && x.RTT != 80*time.Millisecond {
 					t.Errorf("RTT %v", x.RTT)
 				}
-				if strings.HasPrefix(tc.name, "policed") && (x.Rate < 10<<10 || x.Rate > 30<<10) {
-					t.Errorf("rate %.0f B/s", x.Rate)
+				if strings.HasPrefix(tc.name, "policed") && (x.Down.Rate < 10<<10 || x.Down.Rate > 30<<10) {
+					t.Errorf("rate %.0f B/s", x.Down.Rate)
 				}
-				if strings.HasPrefix(tc.name, "frozen") && (x.Bytes < 8<<10 || x.Bytes > 16<<10) {
-					t.Errorf("stalled after %d bytes", x.Bytes)
+				if strings.HasPrefix(tc.name, "frozen") && (x.Down.Bytes < 8<<10 || x.Down.Bytes > 16<<10) {
+					t.Errorf("stalled after %d bytes", x.Down.Bytes)
 				}
 			})
 		})
@@ -122,17 +122,17 @@ func TestConfiguredTargetInTheWorld(t *testing.T) {
 		}
 		l.prober.Targets = []probe.Target{target}
 		mute := spec(t, netip.AddrPortFrom(bare.Addr(), 1080).String())
-		if x := l.prober.Probe(t.Context(), mute, policy.Carry); x.Greeting != policy.Answered || x.Carried != policy.None {
-			t.Errorf("at first: %v, %v, %v", x.Greeting, x.Carried, x.Err)
+		if x := l.prober.Probe(t.Context(), mute, policy.Look{Depth: policy.Carry}); x.Greeting != policy.Answered || x.Down.Outcome != policy.None {
+			t.Errorf("at first: %v, %v, %v", x.Greeting, x.Down.Outcome, x.Err)
 		}
 		// An endpoint of our own answers for the reserved name before it comes to
 		// the target; one that does not know the name is asked for the target.
 		foreign := l.launchForeign(t)
-		if x := l.prober.Probe(t.Context(), foreign, policy.Carry); x.Carried != policy.Answered {
-			t.Errorf("through another: %v, %v", x.Carried, x.Err)
+		if x := l.prober.Probe(t.Context(), foreign, policy.Look{Depth: policy.Carry}); x.Down.Outcome != policy.Answered {
+			t.Errorf("through another: %v, %v", x.Down.Outcome, x.Err)
 		}
-		if x := l.prober.Probe(t.Context(), mute, policy.Carry); x.Carried != policy.Refused || x.Reply != 4 {
-			t.Errorf("then: %v, reply %d, %v", x.Carried, x.Reply, x.Err)
+		if x := l.prober.Probe(t.Context(), mute, policy.Look{Depth: policy.Carry}); x.Down.Outcome != policy.Refused || x.Down.Reply != 4 {
+			t.Errorf("then: %v, reply %d, %v", x.Down.Outcome, x.Down.Reply, x.Err)
 		}
 	})
 }

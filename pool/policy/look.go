@@ -1,0 +1,32 @@
+package policy
+
+// Look is what an examination of one endpoint is to do.
+type Look struct {
+	// Depth is how thorough it is to be.
+	Depth Depth
+	// Size is how many bytes a Carry moves each way; zero is 64 KiB. More is
+	// asked for when flows are suspected to stop later than that.
+	Size int64
+	// Doubtful asks for what a verdict needs and a routine look does not: as many
+	// independent tries as [Examination.Enough] wants, and both directions.
+	Doubtful bool
+	// Views are from where else to look at the endpoint, beside the look that is
+	// straight from here. Nothing is seen from elsewhere if there are none.
+	Views []Viewpoint
+	// Egress is another endpoint, known to answer, that is to be reached through
+	// the examined one: CONNECT and greeting, no credentials. Nil asks for no such
+	// thing.
+	Egress *Spec
+}
+
+// Viewpoint is another live endpoint through which a suspect is looked at, and
+// the control that is asked through it at the same time. What is sent to either
+// of them is CONNECT and the greeting; credentials only where [Spec.Owner] of
+// the viewer and of the suspect are the same and not empty.
+type Viewpoint struct {
+	// Viewer is the endpoint to look through, in another prefix than the suspect.
+	Viewer Spec
+	// Control is a third endpoint, known to answer. If its Host is empty the
+	// control is what the viewer itself serves, or a probe target.
+	Control Spec
+}
