@@ -71,7 +71,7 @@ func TestExaminationsOfTheWorld(t *testing.T) {
 		{"reset", func(l *lab) { l.block(blocker.Reset()) }, policy.Reset, policy.Connect, policy.None, time.Second},
 		{"rejected", func(l *lab) { l.block(blocker.Reject()) }, policy.Rejected, policy.Connect, policy.None, time.Second},
 		{"frozen after 16 KiB", func(l *lab) { l.block(blocker.Freeze(16 << 10)) }, policy.Answered, 0, policy.Stalled, 2 * time.Second},
-		{"policed to 16 KiB/s", func(l *lab) { l.block(blocker.Police(16 << 10)) }, policy.Answered, 0, policy.Answered, 6 * time.Second},
+		{"policed to 16 KiB/s", func(l *lab) { l.block(blocker.Police(16 << 10)) }, policy.Answered, 0, policy.Slowed, 4 * time.Second},
 		{"process stopped", func(l *lab) { l.endpoint.Hang() }, policy.Silent, policy.Greeting, policy.None, 1100 * time.Millisecond},
 		{"process dead", func(l *lab) { l.endpoint.Stop() }, policy.Reset, policy.Connect, policy.None, time.Second},
 		{"host dead", func(l *lab) { l.endpoint.Vanish() }, policy.Silent, policy.Connect, policy.None, time.Second},
