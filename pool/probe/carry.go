@@ -11,8 +11,9 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 )
 
-// twinMost is the largest size of which two downloads are made side by side. A
-// larger one is asked for to see where flows stop, and costs enough as it is.
+// twinMost is the largest size at which there are twins, which are a quarter shorter:
+// two of each, and a comparison, are less than 256 KiB. A larger size is asked for
+// to see where flows stop, and costs enough as it is.
 const twinMost = 64 << 10
 
 // requestSilence is how long an endpoint may take over CONNECT to a configured
@@ -29,7 +30,7 @@ type carriage struct {
 	p     *Prober
 	spec  policy.Spec
 	tries *tries
-	size  int64
+	size  int64 // each way
 	route route
 }
 
@@ -43,24 +44,26 @@ type transfer struct {
 }
 
 // carry moves bytes through the endpoint and puts into x what came of it. In a
-// doubtful look there are two downloads at once, an upload, and whatever else is
-// asked through the endpoint, each on a connection of its own, so that what
+// doubtful look there are two downloads and two uploads at once, and whatever else
+// is asked through the endpoint, each on a connection of its own, so that what
 // strikes one does not hide the others.
 func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session, look policy.Look, x *policy.Examination) {
 	c := &carriage{p: p, spec: t.spec, tries: t, size: x.Size, route: route{rtt: t.rtt()}}
 	c.route.loss = p.memory.trace(t.spec.Name()).loss()
 	var (
-		down, up passed
-		second   passed
-		twins    *pair
+		down, up [2]passed
+		downs    *pair
+		ups      *pair
 		beside   sync.WaitGroup
 	)
 	if look.Doubtful {
+		beside.Go(func() { up[0] = c.up(ctx, c.size, ups, 0) })
 		if c.size <= twinMost {
-			twins = new(pair)
-			beside.Go(func() { second = c.down(ctx, nil, twins, 1) })
+			less := max(c.size*3/4, 1)
+			downs, ups = new(pair), new(pair)
+			beside.Go(func() { down[1] = c.down(ctx, nil, less, downs, 1) })
+			beside.Go(func() { up[1] = c.up(ctx, less, ups, 1) })
 		}
-		beside.Go(func() { up = c.up(ctx) })
 	} else if look.Egress == nil {
 		t.cancel()
 	}
@@ -69,16 +72,16 @@ func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session,
 		beside.Go(func() { egress = c.egress(ctx, *look.Egress, x) })
 	}
 	usual := c.compare(ctx, look)
-	down = c.down(ctx, session, twins, 0)
+	down[0] = c.down(ctx, session, c.size, downs, 0)
 	beside.Wait()
 	x.Usual = usual()
-	down = worse(down, second)
+	d, u := worse(down[0], down[1]), worse(up[0], up[1])
 	// Whether an endpoint serves the reserved name is known only now.
-	if up.Outcome != policy.Answered && !p.memory.trace(t.spec.Name()).served {
-		up.Passage = policy.Passage{}
+	if u.Outcome != policy.Answered && !p.memory.trace(t.spec.Name()).served {
+		u = passed{}
 	}
-	x.Down, x.Up, x.Err = down.Passage, up.Passage, down.err
-	for _, err := range []error{up.err, egress} {
+	x.Down, x.Up, x.Err = d.Passage, u.Passage, d.err
+	for _, err := range []error{u.err, egress} {
 		if x.Err == nil {
 			x.Err = err
 		}
@@ -87,12 +90,11 @@ func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session,
 
 // down downloads from one target after the other until one says something of
 // the endpoint. Without a session, or with a target more, it takes another.
-func (c *carriage) down(ctx context.Context, session *upstream.Session, twins *pair, side int) passed {
+func (c *carriage) down(ctx context.Context, session *upstream.Session, size int64, twins *pair, side int) (p passed) {
 	name := c.spec.Name()
-	whole := false
-	defer func() { twins.ended(side, whole) }()
+	defer func() { twins.ended(side, p) }()
 	var doubts []error
-	for i, t := range append([]Target{reserved(c.size)}, c.p.Targets...) {
+	for i, t := range append([]Target{reserved(size)}, c.p.Targets...) {
 		own := i == 0
 		if own && c.p.memory.trace(name).shuns(time.Now()) {
 			continue
@@ -104,7 +106,7 @@ func (c *carriage) down(ctx context.Context, session *upstream.Session, twins *p
 				break
 			}
 		}
-		d := c.download(ctx, session, t, own, twins, side)
+		d := c.download(ctx, session, t, own, size, twins, side)
 		session = nil
 		now := time.Now()
 		if own && d.granted {
@@ -114,7 +116,6 @@ func (c *carriage) down(ctx context.Context, session *upstream.Session, twins *p
 			if !own {
 				c.p.memory.succeeded(t, name, now)
 			}
-			whole = true
 			return d.passed
 		}
 		if c.p.counts(t, own, name, d, now) {
@@ -133,8 +134,9 @@ func (c *carriage) down(ctx context.Context, session *upstream.Session, twins *p
 
 // up uploads to the reserved target, which is the only one that asks for it:
 // what others do with what they are sent is not ours to try out.
-func (c *carriage) up(ctx context.Context) passed {
+func (c *carriage) up(ctx context.Context, size int64, twins *pair, side int) (p passed) {
 	name := c.spec.Name()
+	defer func() { twins.ended(side, p) }()
 	if c.p.memory.trace(name).shuns(time.Now()) {
 		return passed{}
 	}
@@ -142,7 +144,7 @@ func (c *carriage) up(ctx context.Context) passed {
 	if err != nil {
 		return passed{}
 	}
-	d := c.upload(ctx, session)
+	d := c.upload(ctx, session, size, twins, side)
 	if d.granted {
 		c.p.memory.update(name, time.Now(), func(e *trace) { e.served, e.refused = true, time.Time{} })
 	}

@@ -19,9 +19,8 @@ import (
 // slack is how much may come beside the body: headers, and the frame of TLS.
 const slack = 64 << 10
 
-// download asks for the target and reads as many bytes of it as the carriage has.
-// It uses up the session, and has closed its connection when it returns.
-func (c *carriage) download(ctx context.Context, session *upstream.Session, t Target, own bool, twins *pair, side int) (d transfer) {
+// download asks for the target and reads size bytes of it. It uses up the session, and has closed its connection when it returns.
+func (c *carriage) download(ctx context.Context, session *upstream.Session, t Target, own bool, size int64, twins *pair, side int) (d transfer) {
 	raw := session.Conn()
 	name := c.spec.Name()
 	silence := c.p.silence(name, c.route.rtt)
@@ -45,17 +44,16 @@ func (c *carriage) download(ctx context.Context, session *upstream.Session, t Ta
 		f.rtt = max(f.rtt, now.Sub(began)) // the way to the target is a part of it
 	}
 	_ = upstream.KeepAlive(raw, probeEvery, probeEvery)
-	m := &meter{Conn: raw, ctx: ctx, pace: f, limit: c.size + slack}
-	granted, err := c.p.fetch(m, t, c.size)
+	m := &meter{Conn: raw, ctx: ctx, pace: f, limit: size + slack}
+	granted, err := c.p.fetch(m, t, size)
 	if err != nil {
-		d.err = &upstream.Error{Op: policy.Transfer, Endpoint: name, Err: err}
+		err = &upstream.Error{Op: policy.Transfer, Endpoint: name, Err: err}
 	}
-	d.granted = granted
-	d.Bytes, d.Rate, d.Outcome = f.bytes, f.rate(), f.outcome(d.err)
+	d = transfer{passed: f.passed(err), granted: granted}
 	if d.Outcome == policy.Silent {
 		d.lost = isLost(raw)
 	}
-	return d.named()
+	return d
 }
 
 // refused is a transfer that came to an end with the request.
@@ -63,14 +61,6 @@ func (d transfer) refused() transfer {
 	d.Outcome = upstream.Classify(d.err)
 	if reply, ok := errors.AsType[upstream.Reply](d.err); ok {
 		d.Reply = uint8(reply)
-	}
-	return d
-}
-
-// named says in the error how far it came.
-func (d transfer) named() transfer {
-	if d.Outcome == policy.Stalled || d.Outcome == policy.Slowed {
-		d.err = fmt.Errorf("%s after %d bytes: %w", d.Outcome, d.Bytes, d.err)
 	}
 	return d
 }

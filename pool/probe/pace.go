@@ -24,6 +24,9 @@ const (
 	// time to; in an upload nothing else is sent.
 	calmDown = 1500 * time.Millisecond
 	calmUp   = 2 * time.Second
+	// calmMost is the longest silence that is waited for, whatever speaks for the
+	// flow: a verdict shall be there within 5 s, at round trips of up to 300 ms.
+	calmMost = 3500 * time.Millisecond
 	// settled is how many bytes a flow has to bring before its gaps tell of its
 	// pace: until then they are the destination's.
 	settled = 4 << 10
@@ -84,13 +87,16 @@ func (r route) allows(size int64) float64 {
 // pace watches one flow. It is used by one goroutine.
 type pace struct {
 	route
-	size  int64
+	size  int64         // that the longer of two twins is to move
 	first time.Duration // the longest silence before anything has moved
 	calm  time.Duration // and the shortest after that
 	began time.Time
 	last  time.Time     // when something last moved
 	bytes int64         // that have
+	ahead int64         // and those that may have, as it was not acknowledged yet
 	gap   time.Duration // the longest between two movements, once settled
+	// alive is whether, during the present silence, the path has answered.
+	alive bool
 	pair  *pair
 	side  int
 }
@@ -103,7 +109,7 @@ func (f *pace) moved(n int64, now time.Time) error {
 		f.gap = max(f.gap, now.Sub(f.last))
 	}
 	f.bytes += n
-	f.last = now
+	f.last, f.alive = now, false
 	took := now.Sub(f.began)
 	if took < max(slowAfter, 10*f.rtt) {
 		return nil
@@ -119,21 +125,26 @@ func (f *pace) moved(n int64, now time.Time) error {
 // whose path goes on answering, is given as much again for each: it is more
 // likely to go on.
 func (f *pace) quiet(now time.Time, c net.Conn) time.Duration {
+	through := f.pair.through(f.side, max(f.bytes, f.ahead))
 	if f.bytes == 0 {
-		if f.pair.through(f.side) {
+		if through {
 			return 2 * f.first
 		}
 		return f.first
 	}
 	base := max(f.calm, 4*f.rtt)
 	share := time.Duration(1)
-	if f.pair.through(f.side) {
+	if through {
 		share++
 	}
-	if flow, ok := upstream.ReadFlow(c); ok && now.Sub(f.last) >= base && flow.LastAck < now.Sub(f.last)-f.rtt {
+	silent := now.Sub(f.last)
+	if flow, ok := upstream.ReadFlow(c); ok && silent >= base && flow.LastAck < silent-f.rtt {
+		f.alive = true
+	}
+	if f.alive {
 		share++
 	}
-	return max(share*base, 4*f.gap)
+	return max(base, min(max(share*base, 4*f.gap), calmMost))
 }
 
 // check reports errQuiet if nothing has moved for too long, or else how long to
@@ -145,6 +156,17 @@ func (f *pace) check(now time.Time, c net.Conn) (time.Duration, error) {
 		return 0, errQuiet
 	}
 	return max(min(tick, limit-silent), time.Millisecond), nil
+}
+
+// passed is what has come of the flow when it ended with err.
+func (f *pace) passed(err error) passed {
+	p := passed{err: err, alive: f.alive}
+	p.Bytes, p.Rate, p.Outcome = f.bytes, f.rate(), f.outcome(err)
+	p.slow = p.Rate < slowBelow*f.allows(f.size)
+	if p.Outcome == policy.Stalled || p.Outcome == policy.Slowed {
+		p.err = fmt.Errorf("%s after %d bytes: %w", p.Outcome, p.Bytes, err)
+	}
+	return p
 }
 
 // rate is how fast it went so far, in bytes a second.

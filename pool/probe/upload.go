@@ -22,11 +22,10 @@ import (
 // would hide where the flow has stopped.
 const firstFlight = 4 << 10
 
-// upload posts as many bytes as the carriage has to the reserved target, none of
-// which compress. What has moved is what the endpoint has acknowledged, and all of
+// upload posts size bytes to the reserved target, none of which compress. What has moved is what the endpoint has acknowledged, and all of
 // it only when the target says so. It uses up the session, and has closed its
 // connection when it returns.
-func (c *carriage) upload(ctx context.Context, session *upstream.Session) (d transfer) {
+func (c *carriage) upload(ctx context.Context, session *upstream.Session, size int64, twins *pair, side int) (d transfer) {
 	raw := session.Conn()
 	name := c.spec.Name()
 	silence := c.p.silence(name, c.route.rtt)
@@ -47,19 +46,20 @@ func (c *carriage) upload(ctx context.Context, session *upstream.Session) (d tra
 	calm := c.p.calm(calmUp)
 	u := &uploading{
 		Conn: raw,
-		pace: pace{route: c.route, size: c.size, first: max(silence, calm), calm: calm, began: now, last: now},
-		body: noise(min(c.size, ReservedLimit)),
+		pace: pace{
+			route: c.route, size: c.size, first: max(silence, calm), calm: calm,
+			began: now, last: now, pair: twins, side: side,
+		},
+		body: noise(min(size, ReservedLimit)),
 	}
 	if flow, ok := upstream.ReadFlow(raw); ok {
 		u.before, u.known = flow.Acked, true
 	}
 	err := u.run(ctx)
 	if err != nil {
-		d.err = &upstream.Error{Op: policy.Transfer, Endpoint: name, Err: err}
+		err = &upstream.Error{Op: policy.Transfer, Endpoint: name, Err: err}
 	}
-	d.granted = err == nil
-	d.Bytes, d.Rate, d.Outcome = u.pace.bytes, u.pace.rate(), u.pace.outcome(d.err)
-	return d.named()
+	return transfer{passed: u.pace.passed(err), granted: err == nil}
 }
 
 // uploading is an upload under way.
@@ -97,7 +97,7 @@ func (u *uploading) run(ctx context.Context) error {
 			<-answer
 		}
 	}()
-	pause := min(max(u.pace.rtt/4, 5*time.Millisecond), tick/2)
+	pause := min(max(u.pace.rtt/16, 5*time.Millisecond), tick/2)
 	for {
 		if err := u.note(time.Now()); err != nil {
 			return err
@@ -161,6 +161,7 @@ func (u *uploading) write(ctx context.Context, patience time.Duration) error {
 	}
 	n, err := u.Write(u.body[u.written:until])
 	u.written += n
+	u.pace.ahead = int64(u.written)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil // the buffer is full
 	}

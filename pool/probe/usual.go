@@ -10,7 +10,7 @@ import (
 const (
 	// usualMost is how much of another endpoint's download is enough to compare
 	// with.
-	usualMost = 48 << 10
+	usualMost = 24 << 10
 	// usualAfter, or six round trips if they are more, is after how long transfers
 	// that still run are compared with another's: if they are well they are over
 	// by then.
@@ -54,5 +54,5 @@ func (p *Prober) usual(ctx context.Context, viewer policy.Spec, size int64) floa
 		return 0
 	}
 	c := &carriage{p: p, spec: viewer, tries: t, size: size, route: route{rtt: t.rtt()}}
-	return c.down(ctx, session, nil, 0).Rate
+	return c.down(ctx, session, size, nil, 0).Rate
 }

@@ -27,16 +27,22 @@ type lab struct {
 
 func inLab(t *testing.T, f func(t *testing.T, l *lab)) {
 	t.Helper()
+	inLabAt(t, 80*time.Millisecond, testenv.Config{Seed: 1}, 0, f)
+}
+
+// inLabAt is inLab at another distance, with a share of packets lost.
+func inLabAt(t *testing.T, rtt time.Duration, c testenv.Config, loss float64, f func(t *testing.T, l *lab)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := testenv.New(testenv.Config{Seed: 1})
+		w := testenv.New(c)
 		defer func() {
 			if err := w.Close(); err != nil {
 				t.Error(err)
 			}
 		}()
-		l := &lab{World: w, isp: w.ISP("north", testenv.ISPConfig{Latency: 20 * time.Millisecond})}
+		l := &lab{World: w, isp: w.ISP("north", testenv.ISPConfig{Latency: rtt / 4, Loss: loss})}
 		l.cloud = w.Cloud("amazon", testenv.CloudConfig{
-			Prefixes: []netip.Prefix{netip.MustParsePrefix("52.58.0.0/15")}, Latency: 20 * time.Millisecond,
+			Prefixes: []netip.Prefix{netip.MustParsePrefix("52.58.0.0/15")}, Latency: rtt / 4,
 		})
 		l.prober = &probe.Prober{Upstream: &upstream.Dialer{Dial: l.isp.DialContext}}
 		l.endpoint = l.launch(t)
