@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // twinMost is the largest size at which there are twins, which are a quarter shorter:
-// two of each, and a comparison, are less than 256 KiB. A larger size is asked for
+// two of each are 224 KiB, and all that is asked besides is little. A larger size is asked for
 // to see where flows stop, and costs enough as it is.
 const twinMost = 64 << 10
 
@@ -48,33 +49,39 @@ type transfer struct {
 // is asked through the endpoint, each on a connection of its own, so that what
 // strikes one does not hide the others.
 func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session, look policy.Look, x *policy.Examination) {
-	c := &carriage{p: p, spec: t.spec, tries: t, size: x.Size, route: route{rtt: t.rtt()}}
-	c.route.loss = p.memory.trace(t.spec.Name()).loss()
+	c := &carriage{p: p, spec: t.spec, tries: t, size: p.size(look), route: route{rtt: t.rtt()}}
+	// A handshake is lost with either of its two segments, data with its own.
+	c.route.loss = 1 - math.Sqrt(1-min(max(look.Loss, 0), 1))
+	x.Size = c.size
 	var (
 		down, up [2]passed
 		downs    *pair
 		ups      *pair
 		beside   sync.WaitGroup
 	)
-	if look.Doubtful {
+	twins, bothWays := look.Doubtful && c.size <= twinMost, look.Doubtful && !look.OneWay
+	if twins {
+		downs, ups = new(pair), new(pair)
+	}
+	less := max(c.size*3/4, 1)
+	if bothWays {
 		beside.Go(func() { up[0] = c.up(ctx, c.size, ups, 0) })
-		if c.size <= twinMost {
-			less := max(c.size*3/4, 1)
-			downs, ups = new(pair), new(pair)
-			beside.Go(func() { down[1] = c.down(ctx, nil, less, downs, 1) })
-			beside.Go(func() { up[1] = c.up(ctx, less, ups, 1) })
-		}
-	} else if look.Egress == nil {
-		t.cancel()
+	}
+	if twins {
+		beside.Go(func() { down[1] = c.down(ctx, nil, less, downs, 1) })
+	}
+	if twins && bothWays {
+		beside.Go(func() { up[1] = c.up(ctx, less, ups, 1) })
+	}
+	if !look.Doubtful && look.Egress == nil {
+		t.giveUp()
 	}
 	var egress error
 	if look.Egress != nil {
 		beside.Go(func() { egress = c.egress(ctx, *look.Egress, x) })
 	}
-	usual := c.compare(ctx, look)
 	down[0] = c.down(ctx, session, c.size, downs, 0)
 	beside.Wait()
-	x.Usual = usual()
 	d, u := worse(down[0], down[1]), worse(up[0], up[1])
 	// Whether an endpoint serves the reserved name is known only now.
 	if u.Outcome != policy.Answered && !p.memory.trace(t.spec.Name()).served {

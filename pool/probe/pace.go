@@ -51,7 +51,7 @@ var (
 // route is what is known of the way of a flow.
 type route struct {
 	rtt  time.Duration
-	loss float64 // 0 to 1; zero is unknown, or none
+	loss float64 // of segments, 0 to 1; zero is unknown, or none
 }
 
 const (
@@ -194,5 +194,5 @@ func (f *pace) outcome(err error) policy.Outcome {
 // calm is how long a flow under way may be silent, in proportion to the Prober's
 // Silence.
 func (p *Prober) calm(usual time.Duration) time.Duration {
-	return time.Duration(float64(usual) * float64(p.floor()) / float64(DefaultSilence))
+	return time.Duration(float64(usual) * float64(p.floor(policy.Look{})) / float64(DefaultSilence))
 }

@@ -22,8 +22,9 @@ const (
 
 // tries are handshakes with one endpoint, made independently of each other.
 type tries struct {
-	p    *Prober
-	spec policy.Spec
+	p     *Prober
+	spec  policy.Spec
+	floor time.Duration // the least silence that is one
 	// answered are the sessions of those that were. It is closed when all tries
 	// have ended.
 	answered chan *upstream.Session
@@ -31,6 +32,7 @@ type tries struct {
 
 	mu   sync.Mutex
 	made []*try
+	came *tally // of them, once they are given up
 }
 
 // try is one handshake.
@@ -45,9 +47,9 @@ type try struct {
 }
 
 // knock begins n tries. The caller has to call end.
-func (p *Prober) knock(ctx context.Context, s policy.Spec, n int) *tries {
+func (p *Prober) knock(ctx context.Context, s policy.Spec, n int, floor time.Duration) *tries {
 	ctx, cancel := context.WithCancel(ctx)
-	t := &tries{p: p, spec: s, answered: make(chan *upstream.Session, n), cancel: cancel}
+	t := &tries{p: p, spec: s, floor: floor, answered: make(chan *upstream.Session, n), cancel: cancel}
 	go t.run(ctx, n)
 	return t
 }
@@ -55,7 +57,7 @@ func (p *Prober) knock(ctx context.Context, s policy.Spec, n int) *tries {
 // run begins the tries one after the other, and waits for all.
 func (t *tries) run(ctx context.Context, n int) {
 	defer close(t.answered)
-	pause := min(apart, t.p.silence(t.spec.Name(), 0)/time.Duration(4*n))
+	pause := min(apart, t.silence(0)/time.Duration(8*n))
 	failed := make(chan struct{}, n)
 	first := time.Now()
 	var running sync.WaitGroup
@@ -90,10 +92,9 @@ func (t *tries) run(ctx context.Context, n int) {
 // long as silence allows, less what this try began later than the first, so that
 // all that are silent end together.
 func (t *tries) make(ctx context.Context, now *try, late time.Duration) {
-	name := t.spec.Name()
 	phase := policy.Connect
 	var session *upstream.Session
-	c, err := within(ctx, t.p.silence(name, 0)-late, func(ctx context.Context) (conn, error) {
+	c, err := within(ctx, t.silence(0)-late, func(ctx context.Context) (conn, error) {
 		return t.p.upstream().Connect(ctx, t.spec)
 	})
 	if err == nil {
@@ -102,7 +103,7 @@ func (t *tries) make(ctx context.Context, now *try, late time.Duration) {
 		now.rtt = rtt
 		t.mu.Unlock()
 		phase = policy.Greeting
-		session, err = within(ctx, t.p.silence(name, rtt)-late, func(ctx context.Context) (*upstream.Session, error) {
+		session, err = within(ctx, t.silence(rtt)-late, func(ctx context.Context) (*upstream.Session, error) {
 			return t.p.upstream().Negotiate(ctx, c, t.spec)
 		})
 	}
@@ -132,20 +133,35 @@ func (t *tries) next(ctx context.Context) (*upstream.Session, error) {
 		}
 	case <-patience.C:
 	}
-	return t.p.greet(ctx, t.spec)
+	return t.p.greet(ctx, t.spec, t.floor)
+}
+
+// silence is how long the endpoint may leave a question unanswered: the floor, or
+// four round trips if that is more. One that retransmits loses less.
+func (t *tries) silence(rtt time.Duration) time.Duration {
+	rtt = max(rtt, t.p.memory.trace(t.spec.Name()).rtt)
+	return max(t.floor, 4*rtt)
+}
+
+// giveUp ends the tries that still run.
+func (t *tries) giveUp() {
+	t.mu.Lock()
+	if t.came == nil {
+		sum := t.sum(time.Now())
+		t.came = &sum
+	}
+	t.mu.Unlock()
+	t.cancel()
 }
 
 // end gives up the tries that still run, waits for them, closes the sessions
 // that nobody has taken, and says what came of it all.
 func (t *tries) end() tally {
-	t.mu.Lock()
-	sum := t.sum(time.Now())
-	t.mu.Unlock()
-	t.cancel()
+	t.giveUp()
 	for s := range t.answered {
 		_ = s.Close()
 	}
-	return sum
+	return *t.came
 }
 
 // rtt is the shortest TCP handshake so far.
@@ -215,8 +231,8 @@ func (t *tries) sum(now time.Time) (s tally) {
 }
 
 // greet makes tries until one is answered, and gives up the others.
-func (p *Prober) greet(ctx context.Context, s policy.Spec) (*upstream.Session, error) {
-	t := p.knock(ctx, s, p.tries(policy.Look{}))
+func (p *Prober) greet(ctx context.Context, s policy.Spec, floor time.Duration) (*upstream.Session, error) {
+	t := p.knock(ctx, s, p.tries(policy.Look{}), floor)
 	session := t.first()
 	sum := t.end()
 	switch {
@@ -233,11 +249,4 @@ func within[T any](ctx context.Context, limit time.Duration, f func(context.Cont
 	ctx, cancel := context.WithTimeout(ctx, max(limit, 1))
 	defer cancel()
 	return f(ctx)
-}
-
-// silence is how long an endpoint may leave a question unanswered: 1 s, or
-// four round trips if that is more. One that retransmits loses less.
-func (p *Prober) silence(endpoint string, rtt time.Duration) time.Duration {
-	rtt = max(rtt, p.memory.trace(endpoint).rtt)
-	return max(p.floor(), 4*rtt)
 }

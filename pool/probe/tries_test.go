@@ -78,18 +78,24 @@ func TestTriesAreApart(t *testing.T) {
 	}
 }
 
-// What the tries say of the path's loss is remembered.
-func TestLossIsKnown(t *testing.T) {
-	for _, loss := range []float64{0, 0.1} {
-		inLabAt(t, 80*time.Millisecond, testenv.Config{Seed: 1}, loss, func(t *testing.T, l *lab) {
-			var x policy.Examination
-			for range 60 {
-				x = l.prober.Probe(t.Context(), l.endpoint.Spec(), policy.Look{})
-			}
-			// A handshake is lost with its SYN or with the answer to it.
-			if want := 1 - (1-loss)*(1-loss); x.Loss < 0.6*want || x.Loss > 1.5*want {
-				t.Errorf("%.3f of handshakes lost, want about %.3f", x.Loss, want)
-			}
-		})
+// The tries of looks that were answered tell what share of handshakes is lost.
+func TestLossShows(t *testing.T) {
+	for _, loss := range []float64{0, 0.05, 0.2} {
+		for _, look := range []policy.Look{{}, {Depth: policy.Carry}, {Doubtful: true}} {
+			inLabAt(t, 80*time.Millisecond, testenv.Config{Seed: 1}, loss, func(t *testing.T, l *lab) {
+				tries, failures := 0, 0
+				for range 200 {
+					x := l.prober.Probe(t.Context(), l.endpoint.Spec(), look)
+					if x.Greeting == policy.Answered {
+						tries, failures = tries+x.Tries, failures+x.Failures
+					}
+				}
+				// A handshake is lost with its SYN or with the answer to it.
+				want := 1 - (1-loss)*(1-loss)
+				if got := float64(failures) / float64(tries); tries < 200 || got < 0.6*want || got > 1.4*want {
+					t.Errorf("loss %v, %+v: %d of %d handshakes lost, want a share of about %.3f", loss, look, failures, tries, want)
+				}
+			})
+		}
 	}
 }

@@ -28,7 +28,7 @@ const firstFlight = 4 << 10
 func (c *carriage) upload(ctx context.Context, session *upstream.Session, size int64, twins *pair, side int) (d transfer) {
 	raw := session.Conn()
 	name := c.spec.Name()
-	silence := c.p.silence(name, c.route.rtt)
+	silence := c.tries.silence(c.route.rtt)
 	if d.lost, d.err = ask(ctx, session, reserved(0).address(), silence); d.err != nil {
 		return d.refused()
 	}
