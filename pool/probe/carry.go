@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -49,9 +48,7 @@ type transfer struct {
 // is asked through the endpoint, each on a connection of its own, so that what
 // strikes one does not hide the others.
 func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session, look policy.Look, x *policy.Examination) {
-	c := &carriage{p: p, spec: t.spec, tries: t, size: p.size(look), route: route{rtt: t.rtt()}}
-	// A handshake is lost with either of its two segments, data with its own.
-	c.route.loss = 1 - math.Sqrt(1-min(max(look.Loss, 0), 1))
+	c := &carriage{p: p, spec: t.spec, tries: t, size: p.size(look), route: route{t.rtt(), look.Loss}}
 	x.Size = c.size
 	var (
 		down, up [2]passed

@@ -30,6 +30,11 @@ const (
 	// settled is how many bytes a flow has to bring before its gaps tell of its
 	// pace: until then they are the destination's.
 	settled = 4 << 10
+	// burst is how many bytes a policer lets pass at once, about: what came first
+	// tells of its bucket, and what came after of its rate. That is taken into account
+	// once it has lasted for burstAfter, or four round trips.
+	burst      = 16 << 10
+	burstAfter = time.Second
 	// slowAfter, or ten round trips if they are more, is how long a flow may take
 	// to show its pace.
 	slowAfter = 2500 * time.Millisecond
@@ -50,44 +55,39 @@ var (
 
 // route is what is known of the way of a flow.
 type route struct {
-	rtt  time.Duration
-	loss float64 // of segments, 0 to 1; zero is unknown, or none
+	rtt time.Duration
+	// loss is the share of handshakes that fail there while all is well, 0 to 1;
+	// zero is unknown, or none.
+	loss float64
 }
 
 const (
 	segment = 1448 // bytes of payload, on Ethernet with timestamps
-	initial = 10   // segments of the first flight (RFC 6928)
 	rtoMin  = 200 * time.Millisecond
 )
 
 // allows is how many bytes a second a transfer of so many bytes would come to, if
-// nobody interfered. It starts slowly, with ten segments that double each round
-// trip, until loss bounds it by what Padhye, Firoiu, Towsley and Kurose (1998)
-// give: MSS/(RTT sqrt(2p/3)), which is Mathis's, with the timeouts that there are
-// at short round trips or much loss added to the denominator.
+// nobody interfered: what [policy.Allowed] says, and no more than a sender reaches
+// that has to wait for its timer now and then, which is what limits it at short
+// round trips or much loss (Padhye, Firoiu, Towsley and Kurose 1998, with one
+// acknowledgement a segment):
+//
+//	MSS / (RTT sqrt(2p/3) + RTO min(1, 3 sqrt(3p/8)) p (1 + 32 p^2))
 func (r route) allows(size int64) float64 {
-	rtt := max(r.rtt, time.Millisecond).Seconds()
-	most := math.Inf(1)
-	if p := min(r.loss, 0.9); p > 0 {
-		rto := rtt + rtoMin.Seconds()
-		most = segment / (rtt*math.Sqrt(2*p/3) + rto*min(1, 3*math.Sqrt(3*p/8))*p*(1+32*p*p))
+	rtt := max(r.rtt, time.Millisecond)
+	rate := policy.Allowed(size, rtt, r.loss)
+	// A handshake is lost with either of its two segments, data with its own.
+	p := 1 - math.Sqrt(1-min(max(r.loss, 0), .9))
+	if p <= 0 {
+		return rate
 	}
-	took, left := rtt, float64(size) // the request itself takes one
-	for flight := float64(initial * segment); left > 0; flight *= 2 {
-		if flight/rtt >= most {
-			took += left / most
-			break
-		}
-		took += rtt
-		left -= flight
-	}
-	return float64(size) / took
+	wait := (rtt + rtoMin).Seconds() * min(1, 3*math.Sqrt(3*p/8)) * p * (1 + 32*p*p)
+	return min(rate, segment/(rtt.Seconds()*math.Sqrt(2*p/3)+wait))
 }
 
 // pace watches one flow. It is used by one goroutine.
 type pace struct {
 	route
-	size  int64         // that the longer of two twins is to move
 	first time.Duration // the longest silence before anything has moved
 	calm  time.Duration // and the shortest after that
 	began time.Time
@@ -95,6 +95,11 @@ type pace struct {
 	bytes int64         // that have
 	ahead int64         // and those that may have, as it was not acknowledged yet
 	gap   time.Duration // the longest between two movements, once settled
+	// beyond is when, and at how many bytes, the first burst was over.
+	beyond struct {
+		at    time.Time
+		bytes int64
+	}
 	// alive is whether, during the present silence, the path has answered.
 	alive bool
 	pair  *pair
@@ -110,16 +115,23 @@ func (f *pace) moved(n int64, now time.Time) error {
 	}
 	f.bytes += n
 	f.last, f.alive = now, false
+	if f.beyond.at.IsZero() && f.bytes >= burst {
+		f.beyond.at, f.beyond.bytes = now, f.bytes
+	}
 	took := now.Sub(f.began)
 	if took < max(slowAfter, 10*f.rtt) {
 		return nil
 	}
-	slow := float64(f.bytes) < slowBelow*f.allows(f.size)*took.Seconds()
+	slow := f.rate() < slowBelow*f.allowed()
 	if f.pair.slow(f.side, slow) {
 		return errSlowed
 	}
 	return nil
 }
+
+// allowed is how fast it might have come this far, in bytes a second. That of less
+// than the usual size would be the rate of a start.
+func (f *pace) allowed() float64 { return f.allows(max(f.bytes, policy.DefaultSize)) }
 
 // quiet is how long nothing may move. A flow whose twin has come through, or
 // whose path goes on answering, is given as much again for each: it is more
@@ -162,19 +174,25 @@ func (f *pace) check(now time.Time, c net.Conn) (time.Duration, error) {
 func (f *pace) passed(err error) passed {
 	p := passed{err: err, alive: f.alive}
 	p.Bytes, p.Rate, p.Outcome = f.bytes, f.rate(), f.outcome(err)
-	p.slow = p.Rate < slowBelow*f.allows(f.size)
+	p.slow = p.Rate < slowBelow*f.allowed()
 	if p.Outcome == policy.Stalled || p.Outcome == policy.Slowed {
 		p.err = fmt.Errorf("%s after %d bytes: %w", p.Outcome, p.Bytes, err)
 	}
 	return p
 }
 
-// rate is how fast it went so far, in bytes a second.
+// rate is how fast it went so far, in bytes a second; or how fast since the first
+// burst, if that is less and has lasted for long enough. Nothing but policing, or a
+// change, makes a flow slower as it goes on.
 func (f *pace) rate() float64 {
 	if f.bytes == 0 {
 		return 0
 	}
-	return float64(f.bytes) / max(f.last.Sub(f.began), time.Microsecond).Seconds()
+	rate := float64(f.bytes) / max(f.last.Sub(f.began), time.Microsecond).Seconds()
+	if took := f.last.Sub(f.beyond.at); !f.beyond.at.IsZero() && took >= max(burstAfter, 4*f.rtt) {
+		rate = min(rate, float64(f.bytes-f.beyond.bytes)/took.Seconds())
+	}
+	return rate
 }
 
 // outcome is what an end of the flow, by err, shows. At the end of the
