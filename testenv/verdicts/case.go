@@ -21,6 +21,8 @@ type Case struct {
 	// Right are the answers that count as right about whom the events strike. If
 	// they strike no endpoint, it is asked about one that is well.
 	Right []Answer
+	// Later, if not nil, is right in place of Right at the second reading.
+	Later []Answer
 	// Bytes is where a freeze begins, 0 if there is none: an answer that names a
 	// place must lie within a third of it, or 4 KiB.
 	Bytes int64

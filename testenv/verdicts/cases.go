@@ -50,7 +50,7 @@ func broken() []Case {
 func ours() []Case {
 	return []Case{
 		{
-			Truth: "our network down", Family: Ours, Right: []Answer{{Us: true}},
+			Truth: "our network down", Family: Ours, Right: []Answer{{Us: true}}, Later: alive,
 			Events: []Event{
 				{World: func(s *Scene) error { s.ISPs[0].Cut(); return nil }},
 				{After: 30 * time.Second, World: func(s *Scene) error { s.ISPs[0].Restore(); return nil }},

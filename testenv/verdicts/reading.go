@@ -101,9 +101,9 @@ func (o Opinion) near(bytes int64) bool {
 	return max(o.Bytes-bytes, bytes-o.Bytes) <= max(bytes/3, 4<<10)
 }
 
-// right reports whether an opinion is right by the case.
-func (c *Case) right(o Opinion, d Draw) bool {
-	if o.is(c.Right) && (o.Verdict != policy.Frozen || o.near(c.Bytes)) {
+// right reports whether an opinion is one of the answers, or as good by the case.
+func (c *Case) right(o Opinion, answers []Answer, d Draw) bool {
+	if o.is(answers) && (o.Verdict != policy.Frozen || o.near(c.Bytes)) {
 		return true
 	}
 	if c.Undecidable && (o.State == policy.Suspect || o.Verdict == policy.Unknown) {

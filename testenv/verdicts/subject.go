@@ -172,8 +172,10 @@ func (j *subject) right(n int) bool {
 		return o.is(alive)
 	case n == 2:
 		return o.is(c.Back)
+	case n == 1 && c.Later != nil:
+		return o.is(c.Later)
 	default:
-		return c.right(o, j.v.scene.draw)
+		return c.right(o, c.Right, j.v.scene.draw)
 	}
 }
 
