@@ -178,7 +178,7 @@ func (p *Pool) tell(ctx context.Context, events []Event) {
 }
 
 func (p *Pool) event(a policy.Action, now time.Time) (Event, bool) {
-	ev := Event{At: now, Verdict: a.Verdict, Cause: a.Cause, Text: a.Why}
+	ev := Event{At: now, Verdict: a.Verdict, Cause: a.Cause, Confidence: a.Confidence, Text: a.Why}
 	if a.Endpoint >= 0 {
 		ev.Endpoint = p.endpoints[a.Endpoint]
 		if former := p.former[a.Endpoint]; len(former) > 0 {
@@ -223,7 +223,20 @@ func (p *Pool) examine(ctx context.Context, a policy.Action, q *question) {
 			controls[n] = policy.Control{Endpoint: i, Examination: p.probe(probes, c, policy.Look{Depth: policy.Greet})}
 		})
 	}
-	x := p.probe(probes, e, p.look(a))
+	look := p.look(a)
+	usual := make(chan float64, 1)
+	for _, i := range a.Compare {
+		c := p.endpoint(i)
+		wg.Go(func() {
+			x := p.probe(probes, c, policy.Look{Depth: policy.Carry, Size: look.Size, OneWay: look.OneWay})
+			usual <- x.Down.Rate
+		})
+	}
+	x := p.probe(probes, e, look)
+	x.Size = look.Size
+	if len(a.Compare) > 0 && x.Greeting == policy.Answered {
+		x.Usual = <-usual
+	}
 	if !x.Greeting.NeedsWitness() {
 		cancel()
 	}
@@ -239,7 +252,9 @@ func (p *Pool) examine(ctx context.Context, a policy.Action, q *question) {
 
 // look is what an action asks for, with endpoints for indices.
 func (p *Pool) look(a policy.Action) policy.Look {
-	look := policy.Look{Depth: a.Depth, Size: a.Size, Doubtful: a.Doubtful}
+	look := policy.Look{
+		Depth: a.Depth, Size: a.Size, OneWay: a.OneWay, Tries: a.Tries, Doubtful: a.Doubtful, Loss: a.Loss,
+	}
 	for _, s := range a.Views {
 		v := policy.Viewpoint{Viewer: p.endpoint(s.Viewer).spec}
 		if s.Control != policy.Outside {
