@@ -36,6 +36,9 @@ type Case struct {
 	// at its end, where Back must hold of whom the events have struck.
 	Rest time.Duration
 	Back []Answer
+	// Window, if not zero, is that of residual blocking: whoever was struck must be
+	// in use again half a minute after a window has gone by without an attempt.
+	Window time.Duration
 	// Within bounds the 99th percentile of the time to the verdict; zero: no bound.
 	Within time.Duration
 }
@@ -68,9 +71,11 @@ type Setting struct {
 	// Foreign has endpoints that are not our own program: no target to probe is in
 	// them, and one on the internet is used.
 	Foreign bool
-	// Latency, if not zero, is the one-way latency to the endpoints of one cloud,
-	// in which the endpoint in question lives.
-	Latency time.Duration
+	// Trip, if not zero, bounds the round trip to the endpoints of one cloud, in
+	// which the endpoint in question lives.
+	Trip [2]time.Duration
+	// Light has no heavy traffic, whatever the seed says.
+	Light bool
 	// Objects are what clients ask for; nil is the usual mix.
 	Objects []Object
 	// Path adds to what the ISP does to all packets, in both senses of a loss
@@ -98,6 +103,8 @@ const (
 	Nobody Whom = iota
 	// One endpoint, in use at that moment, drawn by lot.
 	One
+	// Pair is that one and another of its /16.
+	Pair
 	// Neighbours are all endpoints of that one's /16.
 	Neighbours
 	// Provider has all endpoints of that one's cloud.
@@ -118,12 +125,15 @@ type Event struct {
 	// Vantages is at how many ISPs it is; 0: all of them.
 	Vantages int
 	// Host, if not nil, is done to each victim's machine.
-	Host func(*testenv.Host) error
+	Host Deed
 	// World, if not nil, is done to the rest.
 	World func(*Scene) error
 	// Lift takes all rules away that were added before.
 	Lift bool
 }
+
+// Deed is something that is done to an endpoint's machine.
+type Deed func(*Scene, *testenv.Host) error
 
 // Answer is what the pool may say of an endpoint.
 type Answer struct {

@@ -46,6 +46,14 @@ func foreign(h *testenv.Host) func(net.Conn) {
 	}
 }
 
+// muted lets everybody in, reads the request, and never answers it.
+func muted(c net.Conn) {
+	r := bufio.NewReaderSize(c, 4<<10)
+	if _, err := admit(r, c); err == nil {
+		_, _ = io.Copy(io.Discard, r)
+	}
+}
+
 // admit plays the server's part until the request is read, and returns what to
 // connect to.
 func admit(r *bufio.Reader, w io.Writer) (string, error) {

@@ -3,6 +3,7 @@ package verdicts
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -146,6 +147,15 @@ func (s *Scene) subjects(victims []*testenv.Host) (subjects []*subject) {
 				continue
 			}
 			subjects = append(subjects, newSubject(v, h, struck && (least == 0 || n < least)))
+		}
+		if s.c.Setting.Crowd == 0 {
+			continue
+		}
+		// The neighbours that nothing happens to must be well.
+		for _, h := range s.endpoints {
+			if s.clouds[h.Addr()] == 0 && v.state(h) == policy.Active && !slices.Contains(victims, h) {
+				subjects = append(subjects, newSubject(v, h, false))
+			}
 		}
 	}
 	return subjects

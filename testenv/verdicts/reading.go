@@ -1,7 +1,9 @@
 package verdicts
 
 import (
+	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
@@ -91,6 +93,21 @@ func (o Opinion) is(answers []Answer) bool {
 		}
 		return o.State != policy.Suspect && o.Verdict == a.Verdict && (a.Cause == policy.None || o.Cause == a.Cause)
 	})
+}
+
+var stopsAt = regexp.MustCompile(`at about ([0-9.]+) (B|KiB|MiB)`)
+
+// place is where a reason says that flows stop, in bytes; 0 if it does not.
+func place(why string) int64 {
+	m := stopsAt.FindStringSubmatch(why)
+	if m == nil {
+		return 0
+	}
+	n, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		return 0
+	}
+	return int64(n * map[string]float64{"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}[m[2]])
 }
 
 // near reports whether a place that was named is about where a freeze begins.

@@ -42,6 +42,7 @@ type Scene struct {
 	began     time.Time
 	endpoints []*testenv.Host
 	clouds    map[netip.Addr]int
+	trips     []time.Duration // to each cloud
 	vantages  []*vantage
 	rules     map[*testenv.ISP][]blocker.RuleID
 
@@ -55,7 +56,7 @@ func newScene(c *Case, loss float64, seed uint64) (*Scene, error) {
 	s := &Scene{
 		World: testenv.New(testenv.Config{Seed: seed}), Sites: make(map[string]*testenv.Host),
 		c: c, rng: rand.New(rand.NewPCG(seed, 0x76657264696374)), began: time.Now(),
-		draw: Draw{Seed: seed, Loss: loss, Heavy: seed%2 == 1}, clouds: make(map[netip.Addr]int),
+		draw: Draw{Seed: seed, Loss: loss, Heavy: seed%2 == 1 && !c.Setting.Light}, clouds: make(map[netip.Addr]int),
 		rules: make(map[*testenv.ISP][]blocker.RuleID),
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
@@ -83,16 +84,14 @@ func (s *Scene) launch() error {
 	var prefixes [][]netip.Prefix
 	for n := range regions {
 		trip := leastTrip + time.Duration(s.rng.Int64N(int64(mostTrip-leastTrip)))
-		latency := trip/2 - access
-		if n == 0 && set.Latency > 0 {
-			latency = set.Latency
+		if n == 0 && set.Trip[1] > 0 {
+			trip = set.Trip[0] + time.Duration(s.rng.Int64N(int64(set.Trip[1]-set.Trip[0])))
 		}
+		latency := trip/2 - access
 		p := []netip.Prefix{block(n, 0, set.V6), block(n, 1, set.V6)}
 		prefixes = append(prefixes, p)
 		clouds = append(clouds, s.World.Cloud(fmt.Sprintf("cloud-%d", n), testenv.CloudConfig{Prefixes: p, Latency: latency}))
-		if n == 0 {
-			s.draw.RTT = 2 * (latency + access)
-		}
+		s.trips = append(s.trips, trip)
 	}
 	for n := range cmp.Or(set.Endpoints, usualEndpoints) {
 		at, prefix := n%regions, n/regions%2
@@ -150,15 +149,16 @@ func (s *Scene) specs() (specs []policy.Spec) {
 	return specs
 }
 
-// victims draws whom the events strike, from those in use at the first vantage.
-// The first of them is the one that is asked about.
+// victims draws whom the events strike, from those in use at the first vantage;
+// or, if they strike nobody, from those that ever were, for to have condemned one
+// of them already is wrong as well. The first is the one that is asked about.
 func (s *Scene) victims() (hosts []*testenv.Host) {
 	var pick []*testenv.Host
 	for _, h := range s.endpoints {
-		if s.vantages[0].state(h) != policy.Active {
+		if state := s.vantages[0].state(h); state == policy.Reserve || state != policy.Active && s.c.hitsEndpoints() {
 			continue
 		}
-		if (s.c.Setting.Crowd > 0 || s.c.Setting.Latency > 0) && s.clouds[h.Addr()] != 0 {
+		if (s.c.Setting.Crowd > 0 || s.c.Setting.Trip[1] > 0) && s.clouds[h.Addr()] != 0 {
 			continue
 		}
 		pick = append(pick, h)
@@ -167,6 +167,7 @@ func (s *Scene) victims() (hosts []*testenv.Host) {
 		return nil
 	}
 	one := pick[s.rng.IntN(len(pick))]
+	s.draw.RTT = s.trips[s.clouds[one.Addr()]]
 	whom := Nobody
 	for _, e := range s.c.Events {
 		whom = max(whom, e.Whom)
@@ -174,8 +175,8 @@ func (s *Scene) victims() (hosts []*testenv.Host) {
 	hosts = append(hosts, one)
 	for _, h := range s.endpoints {
 		switch {
-		case h == one:
-		case whom == Neighbours && policy.Neighbourhood(h.Addr()) == policy.Neighbourhood(one.Addr()),
+		case h == one, whom == Pair && len(hosts) == 2:
+		case (whom == Neighbours || whom == Pair) && policy.Neighbourhood(h.Addr()) == policy.Neighbourhood(one.Addr()),
 			whom == Provider && s.clouds[h.Addr()] == s.clouds[one.Addr()],
 			whom == Everyone:
 			hosts = append(hosts, h)
@@ -213,7 +214,7 @@ func (s *Scene) strike(e *Event, victims []*testenv.Host) error {
 	}
 	if e.Host != nil && e.Whom != Nobody {
 		for _, h := range victims {
-			errs = append(errs, e.Host(h))
+			errs = append(errs, e.Host(s, h))
 		}
 	}
 	if e.World != nil {

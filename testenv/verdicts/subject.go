@@ -72,7 +72,7 @@ func (s *Scene) lookOut(subjects []*subject, over <-chan struct{}) {
 
 // look reports whether there is nothing more to look for.
 func (j *subject) look(l *testenv.Ledger) bool {
-	frozen := j.v.scene.c.Bytes > 0
+	frozen := j.v.scene.c.Family == Frozen
 	if j.began.IsZero() {
 		if j.began = j.affected(l); j.began.IsZero() {
 			return false
@@ -159,7 +159,7 @@ func (j *subject) read() {
 func (j *subject) opinion() Opinion {
 	r := j.v.row(j.host)
 	return Opinion{
-		At: time.Since(j.began), State: r.State, Verdict: r.Verdict, Cause: r.Cause, Why: r.Why,
+		At: time.Since(j.began), Bytes: place(r.Why), State: r.State, Verdict: r.Verdict, Cause: r.Cause, Why: r.Why,
 		Outage: j.v.pool.Outage(),
 	}
 }
@@ -171,12 +171,37 @@ func (j *subject) right(n int) bool {
 	case !j.struck && c.hitsEndpoints():
 		return o.is(alive)
 	case n == 2:
-		return o.is(c.Back)
+		return o.is(c.Back) && (c.Window == 0 || j.punctual())
 	case n == 1 && c.Later != nil:
 		return o.is(c.Later)
 	default:
 		return c.right(o, c.Right, j.v.scene.draw)
 	}
+}
+
+// attempt is how far apart dials are that belong to one attempt.
+const attempt = 20 * time.Second
+
+// punctual reports whether whom residual blocking had struck was in use again
+// half a minute after a window had gone by since the last attempt in vain.
+func (j *subject) punctual() bool {
+	var back time.Time
+	for _, ev := range j.v.told() {
+		if ev.Kind == pool.Changed && ev.Endpoint.Name() == j.host.Spec().Name() && ev.From == policy.Dead && ev.At.After(j.began) {
+			back = ev.At
+			break
+		}
+	}
+	if back.IsZero() {
+		return false
+	}
+	var last time.Time // of the attempts before the one that brought it back
+	for _, d := range j.v.dialsTo(j.host, j.since) {
+		if back.Sub(d.at) > attempt {
+			last = d.at
+		}
+	}
+	return back.Sub(last) <= j.v.scene.c.Window+30*time.Second
 }
 
 // hitsEndpoints reports whether the events strike any endpoint.
