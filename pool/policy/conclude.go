@@ -45,14 +45,11 @@ func concludeUnanswered(x Examination) Conclusion {
 	case SeenUp:
 		c.Verdict = Blocked
 		c.Confidence *= viewed(x.Views, SeenUp)
-		c.Why = what + ", and is well when seen through " + through(x.Views, SeenUp)
+		c.Why = what + ", but it answers through " + through(x.Views, SeenUp)
 	case SeenDown:
 		c.Verdict = Down
 		c.Confidence *= viewed(x.Views, SeenDown)
-		c.Why = what + ", nor is it when asked for through " + through(x.Views, SeenDown)
-		if x.Greeting != Silent {
-			c.Why = what + ", and fails when asked for through " + through(x.Views, SeenDown) + " as well"
-		}
+		c.Why = what + ", and it does not answer through " + through(x.Views, SeenDown) + " either"
 	case NoView:
 		c.Why = what + " (blocked or down)"
 	}
@@ -61,25 +58,28 @@ func concludeUnanswered(x Examination) Conclusion {
 
 // unanswered is how the first two phases failed.
 func unanswered(x Examination) string {
-	tries := ""
+	times := ""
 	if x.Failures > 1 {
-		tries = fmt.Sprintf(", %d times", x.Failures)
+		times = fmt.Sprintf(" %d times", x.Failures)
 	}
 	switch x.Greeting {
 	case Reset:
 		if x.Phase == Connect {
-			return "connection refused" + tries
+			return "connection refused" + times
 		}
-		return "reset in the SOCKS greeting" + tries
+		return "reset in the SOCKS greeting" + times
 	case Rejected:
-		return "rejected on the way, no route to host" + tries
+		return "rejected on the way" + times + ", no route to host"
 	case Closed:
-		return "closes the connection in the SOCKS greeting" + tries
+		return "closes the connection in the SOCKS greeting" + times
 	default:
 		if x.Phase == Connect {
-			return fmt.Sprintf("a TCP handshake is not answered in %s%s", took(x), tries)
+			if x.Failures > 1 {
+				return fmt.Sprintf("no answer to %d TCP handshakes in %s", x.Failures, took(x))
+			}
+			return fmt.Sprintf("no answer to a TCP handshake in %s", took(x))
 		}
-		return fmt.Sprintf("accepts, but the SOCKS greeting is not answered in %s%s", took(x), tries)
+		return fmt.Sprintf("accepts%s, but the SOCKS greeting is not answered in %s", times, took(x))
 	}
 }
 
@@ -128,7 +128,7 @@ func concludePassage(x Examination, p Passage, way string) (Conclusion, bool) {
 	case Refused:
 		return Conclusion{NoEgress, Refused, .95, fmt.Sprintf("answers, but reaches no destination (reply %d)", p.Reply)}, true
 	case Stalled:
-		return Conclusion{Frozen, Stalled, .98, fmt.Sprintf("flows %s stop at about %s, while greetings are answered", way, kib(p.Bytes))}, true
+		return Conclusion{Frozen, Stalled, .98, fmt.Sprintf("flows stop at about %s %s, while greetings are answered", kib(p.Bytes), way)}, true
 	case Reset:
 		return Conclusion{Blocked, Reset, .8, fmt.Sprintf("answers the greeting, and is reset after %s %s", kib(p.Bytes), way)}, true
 	case Closed:

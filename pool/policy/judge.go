@@ -347,7 +347,8 @@ func (g *Group) judgeByTraffic(i int, now time.Time) {
 // is not enough for a verdict yet is looked at again at once.
 func (g *Group) failed(i int, x Examination) {
 	r := &g.records[i]
-	failures := r.failures + x.failures()
+	before := r.failures
+	failures := before + x.failures()
 	enough := failures >= Enough(x.Loss) || x.Greeting == Denied || x.Tries == 0 && failures > 1
 	x.Failures = failures
 	c := Conclude(x)
@@ -355,7 +356,7 @@ func (g *Group) failed(i int, x Examination) {
 	case Active:
 		g.move(i, Doubted, x.At, Conclusion{Cause: c.Cause, Why: c.Why})
 		r.doubt, r.failures = x.Asked, failures
-		if enough && failures > x.failures() {
+		if enough && before > 0 {
 			g.condemn(i, x.At, c)
 		} else {
 			g.examineAt(i, x.At, Greet)

@@ -87,13 +87,9 @@ func (g *Group) Observe(i int, ev Evidence) {
 		return
 	}
 	// One late answer is looked into; the second without an answer between
-	// them, or any outright failure, keeps new requests away. It takes more of
-	// them the more often that was a false alarm.
-	enough := 1.
-	if ev.Outcome == Overdue {
-		enough = 2
-	}
-	if float64(r.failures) >= enough+r.alarms.count(ev.At) {
+	// them, or any outright failure, keeps new requests away. It takes more late
+	// ones the more often that was a false alarm.
+	if ev.Outcome != Overdue || float64(r.failures) >= 2+r.alarms.count(ev.At) {
 		g.suspect(i, ev, fmt.Sprintf("%s %s", ev.Phase, ev.Outcome), false)
 	}
 	g.examineAt(i, ev.At, Greet)
