@@ -92,7 +92,7 @@ func (c *Cell) add(r Run) {
 		return
 	}
 	c.N++
-	wrong := false
+	wrong := r.FalseDead > 0
 	for n, reading := range r.Readings {
 		if c.Said[n] == nil {
 			c.Said[n] = make(map[Label]int)

@@ -1,6 +1,7 @@
 package verdicts
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -24,6 +25,8 @@ type Tally struct {
 	// Exposed is how many reserve addresses were shown, beyond one for each
 	// endpoint that was lost.
 	Exposed int
+	// Mistakes are the condemnations of endpoints that are well, in words.
+	Mistakes []string
 }
 
 func (t *Tally) add(o Tally) {
@@ -35,6 +38,7 @@ func (t *Tally) add(o Tally) {
 	t.ProbeBytes += o.ProbeBytes
 	t.LargestProbe = max(t.LargestProbe, o.LargestProbe)
 	t.Exposed += o.Exposed
+	t.Mistakes = append(t.Mistakes, o.Mistakes...)
 }
 
 // account draws the balance of a vantage. What the events strike counts as well
@@ -55,7 +59,9 @@ func (v *vantage) account(began time.Time, victims []*testenv.Host) (t Tally) {
 				if struck[r.Name] && !ev.At.Before(began) {
 					break
 				}
-				l.turn(ev.At, ev.To, &t)
+				if l.turn(ev.At, ev.To, &t) {
+					t.Mistakes = append(t.Mistakes, fmt.Sprintf("%8.2fs %s", ev.At.Sub(began).Seconds(), ev))
+				}
 			}
 		}
 		if struck[r.Name] {
@@ -67,15 +73,13 @@ func (v *vantage) account(began time.Time, victims []*testenv.Host) (t Tally) {
 			l.turn(now, policy.Retired, &t)
 		}
 	}
-	active := 0
 	shown := 0
 	for _, r := range v.pool.Endpoints() {
 		if r.Exposed {
 			shown++
 		}
 	}
-	active = min(len(v.scene.endpoints), v.active())
-	t.Exposed = max(shown-active-lost, 0)
+	t.Exposed = max(shown-min(len(v.scene.endpoints), v.active())-lost, 0)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	t.Examinations = len(v.probes)
@@ -103,8 +107,9 @@ type life struct {
 	used  bool
 }
 
-// turn books the time spent in a state, and what it means to leave it for to.
-func (l *life) turn(at time.Time, to policy.State, t *Tally) {
+// turn books the time spent in a state, and what it means to leave it for to. It
+// reports whether it was condemned.
+func (l *life) turn(at time.Time, to policy.State, t *Tally) (condemned bool) {
 	if spent := at.Sub(l.since); !l.since.IsZero() {
 		switch l.state {
 		case policy.Suspect:
@@ -117,6 +122,7 @@ func (l *life) turn(at time.Time, to policy.State, t *Tally) {
 	}
 	switch {
 	case to == policy.Dead && l.state != policy.Dead:
+		condemned = true
 		t.FalseDead++
 		if l.state == policy.Active || l.state == policy.Suspect {
 			t.Rotations++
@@ -126,4 +132,5 @@ func (l *life) turn(at time.Time, to policy.State, t *Tally) {
 	}
 	l.used = l.used || to == policy.Active
 	l.state, l.since = to, at
+	return condemned
 }

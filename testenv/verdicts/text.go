@@ -149,12 +149,34 @@ func (m *Matrix) writeCost(w io.Writer) {
 		fmt.Fprintf(w, "long runs at %2.0f %% loss: %d false dead in %.0f endpoint-hours (at most %.2f per 1,000 h), suspect %.3f %% of the time, %d rotations\n",
 			100*l, t.FalseDead, hours, 1000*PoissonUpper(t.FalseDead)/hours, percent(t.Suspected, t.Healthy), t.Rotations)
 	}
+	m.writeCostByTruth(w)
 	t := m.total()
 	fmt.Fprintf(w, "the table's runs: %d false dead in %.0f endpoint-hours, suspect %.3f %% of the time, %d rotations (%.2f per 1,000 h)\n",
 		t.FalseDead, t.Healthy.Hours(), percent(t.Suspected, t.Healthy), t.Rotations, 1000*float64(t.Rotations)/max(t.Healthy.Hours(), 1))
 	fmt.Fprintf(w, "examinations: %d, %.1f KiB each, %.0f KiB at most; reserve addresses shown without need: %d\n\n",
 		t.Examinations, float64(t.ProbeBytes)/1024/float64(max(t.Examinations, 1)), float64(t.LargestProbe)/1024, t.Exposed)
 }
+
+// writeCostByTruth has a line for each truth under which those that are well had
+// to pay.
+func (m *Matrix) writeCostByTruth(w io.Writer) {
+	fmt.Fprintf(w, "%-*s %11s %11s %11s %11s %14s\n", truthWidth, "cost, over all its runs", "false dead", "rotations", "suspect %", "exposed", "largest probe")
+	for _, c := range m.cases {
+		var t Tally
+		for _, l := range Levels() {
+			t.add(m.Cell(c.Truth, l).Tally)
+		}
+		if t.FalseDead+t.Rotations+t.Exposed == 0 && t.LargestProbe <= mostProbe {
+			continue
+		}
+		fmt.Fprintf(w, "%-*s %11d %11d %11.2f %11d %10.0f KiB\n", truthWidth, c.Truth,
+			t.FalseDead, t.Rotations, percent(t.Suspected, t.Healthy), t.Exposed, float64(t.LargestProbe)/1024)
+	}
+	fmt.Fprintln(w)
+}
+
+// mostProbe is how many bytes an examination may take.
+const mostProbe = 256 << 10
 
 func percent(part, all time.Duration) float64 { return 100 * float64(part) / max(float64(all), 1) }
 
@@ -171,6 +193,9 @@ func (m *Matrix) WriteWrong(w io.Writer) error {
 					}
 				}
 				fmt.Fprintf(b, "  %s\n", strings.Join(r.Trail, "\n  "))
+				for _, mistake := range r.Mistakes {
+					fmt.Fprintf(b, "  false %s\n", mistake)
+				}
 			}
 		}
 	}
