@@ -224,19 +224,8 @@ func (p *Pool) examine(ctx context.Context, a policy.Action, q *question) {
 		})
 	}
 	look := p.look(a)
-	usual := make(chan float64, 1)
-	for _, i := range a.Compare {
-		c := p.endpoint(i)
-		wg.Go(func() {
-			x := p.probe(probes, c, policy.Look{Depth: policy.Carry, Size: look.Size, OneWay: look.OneWay})
-			usual <- x.Down.Rate
-		})
-	}
 	x := p.probe(probes, e, look)
-	x.Size = look.Size
-	if len(a.Compare) > 0 && x.Greeting == policy.Answered {
-		x.Usual = <-usual
-	}
+	x.Size = max(x.Size, look.Size)
 	if !x.Greeting.NeedsWitness() {
 		cancel()
 	}

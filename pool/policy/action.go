@@ -50,9 +50,6 @@ type Action struct {
 	// reached through this one, if there is one in it.
 	Views  []Sightline
 	Egress []int
-	// Compare is an endpoint through which the same download is to be made at the
-	// same time, for [Examination.Usual], if there is one in it.
-	Compare []int
 }
 
 // Sightline is a [Viewpoint] by index. Control is [Outside] if there is no third

@@ -25,10 +25,10 @@ func (g *Group) inquire(i int, now time.Time) Action {
 	}
 	if j := g.other(i); j >= 0 {
 		a.Egress = []int{j}
-		if r.compare {
-			a.Compare = a.Egress
-			a.Size, a.OneWay = slowSize, true
-		}
+	}
+	if r.compare {
+		a.Doubtful, a.Views = true, g.sightlines(i)
+		a.Size, a.OneWay = slowSize, true
 	}
 	if size, oneWay := r.stops.look(); size > a.Size {
 		a.Size, a.OneWay = size, oneWay

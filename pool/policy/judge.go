@@ -89,9 +89,7 @@ func (x Examination) failures() int { return max(x.Failures, 1) }
 // learnLoss notes what an examination shows of the path's loss, and fills in what
 // was known before.
 func (g *Group) learnLoss(i int, x *Examination) {
-	if x.Loss == 0 {
-		x.Loss = g.lossOf(i, x.Asked)
-	}
+	x.Loss = max(x.Loss, g.lossOf(i, x.Asked))
 	if x.Greeting == Answered && x.Tries > 0 {
 		g.records[i].loss.Note(x.Tries, x.Failures, x.At)
 		g.loss.Note(x.Tries, x.Failures, x.At)

@@ -23,7 +23,8 @@ type Look struct {
 	// is known, 0 to 1.
 	Loss float64
 	// Views are from where else to look at the endpoint, beside the look that is
-	// straight from here. Nothing is seen from elsewhere if there are none.
+	// straight from here, and through whom to make the same download if its own
+	// takes long ([Examination.Usual]). Nothing is seen from elsewhere if there are none.
 	Views []Viewpoint
 	// Egress is another endpoint, known to answer, that is to be reached through
 	// the examined one: CONNECT and greeting, no credentials. Nil asks for no such

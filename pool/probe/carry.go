@@ -49,7 +49,7 @@ type transfer struct {
 // strikes one does not hide the others.
 func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session, look policy.Look, x *policy.Examination) {
 	c := &carriage{p: p, spec: t.spec, tries: t, size: x.Size, route: route{rtt: t.rtt()}}
-	c.route.loss = p.memory.trace(t.spec.Name()).loss()
+	c.route.loss = max(look.Loss, p.memory.trace(t.spec.Name()).loss())
 	var (
 		down, up [2]passed
 		downs    *pair
@@ -57,7 +57,9 @@ func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session,
 		beside   sync.WaitGroup
 	)
 	if look.Doubtful {
-		beside.Go(func() { up[0] = c.up(ctx, c.size, ups, 0) })
+		if !look.OneWay {
+			beside.Go(func() { up[0] = c.up(ctx, c.size, ups, 0) })
+		}
 		if c.size <= twinMost {
 			less := max(c.size*3/4, 1)
 			downs, ups = new(pair), new(pair)
@@ -80,12 +82,26 @@ func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session,
 	if u.Outcome != policy.Answered && !p.memory.trace(t.spec.Name()).served {
 		u = passed{}
 	}
-	x.Down, x.Up, x.Err = d.Passage, u.Passage, d.err
+	x.Down, x.Up, x.Err = count(d, down), count(u, up), d.err
 	for _, err := range []error{u.err, egress} {
 		if x.Err == nil {
 			x.Err = err
 		}
 	}
+}
+
+// count is a passage with how many were made, and how many of them ended alike.
+func count(p passed, all [2]passed) policy.Passage {
+	for _, one := range all {
+		if one.Outcome == policy.None {
+			continue
+		}
+		p.Flows++
+		if one.Outcome == p.Outcome {
+			p.Stopped++
+		}
+	}
+	return p.Passage
 }
 
 // down downloads from one target after the other until one says something of

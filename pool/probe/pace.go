@@ -3,7 +3,6 @@ package probe
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"os"
 	"time"
@@ -54,35 +53,9 @@ type route struct {
 	loss float64 // 0 to 1; zero is unknown, or none
 }
 
-const (
-	segment = 1448 // bytes of payload, on Ethernet with timestamps
-	initial = 10   // segments of the first flight (RFC 6928)
-	rtoMin  = 200 * time.Millisecond
-)
-
 // allows is how many bytes a second a transfer of so many bytes would come to, if
-// nobody interfered. It starts slowly, with ten segments that double each round
-// trip, until loss bounds it by what Padhye, Firoiu, Towsley and Kurose (1998)
-// give: MSS/(RTT sqrt(2p/3)), which is Mathis's, with the timeouts that there are
-// at short round trips or much loss added to the denominator.
-func (r route) allows(size int64) float64 {
-	rtt := max(r.rtt, time.Millisecond).Seconds()
-	most := math.Inf(1)
-	if p := min(r.loss, 0.9); p > 0 {
-		rto := rtt + rtoMin.Seconds()
-		most = segment / (rtt*math.Sqrt(2*p/3) + rto*min(1, 3*math.Sqrt(3*p/8))*p*(1+32*p*p))
-	}
-	took, left := rtt, float64(size) // the request itself takes one
-	for flight := float64(initial * segment); left > 0; flight *= 2 {
-		if flight/rtt >= most {
-			took += left / most
-			break
-		}
-		took += rtt
-		left -= flight
-	}
-	return float64(size) / took
-}
+// nobody interfered.
+func (r route) allows(size int64) float64 { return policy.Allowed(size, r.rtt, r.loss) }
 
 // pace watches one flow. It is used by one goroutine.
 type pace struct {

@@ -24,6 +24,8 @@ const (
 type tries struct {
 	p    *Prober
 	spec policy.Spec
+	// patience is the least time that a TCP handshake is given.
+	patience time.Duration
 	// answered are the sessions of those that were. It is closed when all tries
 	// have ended.
 	answered chan *upstream.Session
@@ -45,9 +47,9 @@ type try struct {
 }
 
 // knock begins n tries. The caller has to call end.
-func (p *Prober) knock(ctx context.Context, s policy.Spec, n int) *tries {
+func (p *Prober) knock(ctx context.Context, s policy.Spec, n int, patience time.Duration) *tries {
 	ctx, cancel := context.WithCancel(ctx)
-	t := &tries{p: p, spec: s, answered: make(chan *upstream.Session, n), cancel: cancel}
+	t := &tries{p: p, spec: s, patience: patience, answered: make(chan *upstream.Session, n), cancel: cancel}
 	go t.run(ctx, n)
 	return t
 }
@@ -93,7 +95,7 @@ func (t *tries) make(ctx context.Context, now *try, late time.Duration) {
 	name := t.spec.Name()
 	phase := policy.Connect
 	var session *upstream.Session
-	c, err := within(ctx, t.p.silence(name, 0)-late, func(ctx context.Context) (conn, error) {
+	c, err := within(ctx, max(t.p.silence(name, 0), t.patience)-late, func(ctx context.Context) (conn, error) {
 		return t.p.upstream().Connect(ctx, t.spec)
 	})
 	if err == nil {
@@ -216,7 +218,7 @@ func (t *tries) sum(now time.Time) (s tally) {
 
 // greet makes tries until one is answered, and gives up the others.
 func (p *Prober) greet(ctx context.Context, s policy.Spec) (*upstream.Session, error) {
-	t := p.knock(ctx, s, p.tries(policy.Look{}))
+	t := p.knock(ctx, s, p.tries(policy.Look{}), 0)
 	session := t.first()
 	sum := t.end()
 	switch {

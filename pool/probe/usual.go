@@ -47,7 +47,7 @@ func (c *carriage) compare(ctx context.Context, look policy.Look) (end func() fl
 
 // usual is the rate of a download through an endpoint that is well.
 func (p *Prober) usual(ctx context.Context, viewer policy.Spec, size int64) float64 {
-	t := p.knock(ctx, viewer, p.tries(policy.Look{}))
+	t := p.knock(ctx, viewer, p.tries(policy.Look{}), 0)
 	defer t.end()
 	session := t.first()
 	if session == nil {
