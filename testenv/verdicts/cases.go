@@ -1,6 +1,7 @@
 package verdicts
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -56,7 +57,7 @@ func blocked() []Case {
 func residual(window time.Duration) Case {
 	const word = "forbidden.lab"
 	return Case{
-		Truth: "residual " + window.String(), Family: Blocked,
+		Truth: fmt.Sprintf("residual %.0f s", window.Seconds()), Family: Blocked,
 		Events: []Event{{
 			Whom: One, Rule: &blocker.Rule{When: blocker.When{Names: []string{word}}, Do: blocker.Drop().Lingering(window).Renewing()},
 			Host: func(s *Scene, h *testenv.Host) error { return s.say(h, word) },

@@ -20,7 +20,6 @@ const (
 	svgStrong = "#58a6a0"
 	svgRight  = "#1b998b"
 	svgWrong  = "#d64550"
-	svgOpen   = "#c98a1b"
 	svgBlank  = "#808890"
 )
 
@@ -33,7 +32,7 @@ func (m *Matrix) WriteSVG(w io.Writer) error {
 	labels := Labels()
 	rows := len(m.cases) + 2*len(m.families()) + 1
 	said := svgLeft + len(Levels())*svgCell + svgGap
-	width, height := said+len(labels)*svgCell+8, svgTop+rows*svgRow+36
+	width, height := said+len(labels)*svgCell+26, svgTop+rows*svgRow+36
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="11.5" fill="%s">`+"\n",
 		width, height, width, height, svgText)
 	fmt.Fprintf(b, `<text x="%d" y="18" font-size="13" font-weight="600">told right, %%</text>`+"\n", svgLeft)
@@ -120,8 +119,8 @@ func heading(w io.Writer, x int, text string) {
 
 // rate is a share in the colour of its grade.
 func rate(w io.Writer, x, y int, share float64, g Grade) {
-	colour := map[Grade]string{Pass: svgRight, Open: svgOpen, Fail: svgWrong}[g]
-	fmt.Fprintf(w, `<rect x="%d" y="%d" width="%d" height="%d" rx="2" fill="%s"/>`, x, y, svgCell-2, svgRow-2, colour)
+	paint := map[Grade]string{Pass: svgRight, Open: svgRight + `" fill-opacity=".6`, Fail: svgWrong}[g]
+	fmt.Fprintf(w, `<rect x="%d" y="%d" width="%d" height="%d" rx="2" fill="%s"/>`, x, y, svgCell-2, svgRow-2, paint)
 	fmt.Fprintf(w, `<text x="%d" y="%d" text-anchor="middle" fill="#fff">%s</text>`+"\n", x+svgCell/2-1, y+13, hundred(share))
 }
 
@@ -147,10 +146,10 @@ func square(w io.Writer, x, y int, share float64, colour string, framed bool) {
 }
 
 func svgLegend(w io.Writer, x, y int) {
-	for _, e := range []struct{ colour, text string }{
-		{svgRight, "reached, or right"}, {svgOpen, "too few runs to tell"}, {svgWrong, "missed, or wrong"},
+	for _, e := range []struct{ paint, text string }{
+		{svgRight, "reached, or right"}, {svgRight + `" fill-opacity=".6`, "too few runs to tell"}, {svgWrong, "missed, or wrong"},
 	} {
-		fmt.Fprintf(w, `<rect x="%d" y="%d" width="12" height="12" rx="2" fill="%s"/><text x="%d" y="%d">%s</text>`+"\n", x, y+3, e.colour, x+17, y+13, e.text)
+		fmt.Fprintf(w, `<rect x="%d" y="%d" width="12" height="12" rx="2" fill="%s"/><text x="%d" y="%d">%s</text>`+"\n", x, y+3, e.paint, x+17, y+13, e.text)
 		x += 150
 	}
 }
