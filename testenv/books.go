@@ -12,7 +12,7 @@ import (
 // books is what one ISP writes down as it happens. What goes on all the time
 // is counted without a lock.
 type books struct {
-	lost atomic.Int64 // packets that met a Cut, or bad luck
+	lost atomic.Int64 // packets that met a Cut
 
 	mu      sync.Mutex
 	tallies map[netip.AddrPort]*tally

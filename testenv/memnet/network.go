@@ -29,6 +29,11 @@ type Path struct {
 	Near, Far time.Duration
 	// Border may be nil: nothing interferes.
 	Border Border
+	// NearLine and FarLine are what the two stretches do to packets by their
+	// nature. They may be nil: nothing.
+	NearLine, FarLine *Line
+	// Seed decides the draws of what befalls this connection on its lines.
+	Seed uint64
 }
 
 // Router says how a connection from a host, with the given source, to an
