@@ -33,6 +33,13 @@ func (b *border) Inspect(p blocker.Packet, now time.Time) blocker.Decision {
 		b.isp.books.lost.Add(1)
 		return blocker.Decision{Act: blocker.Discard}
 	}
+	if p := b.isp.portal.Load(); p != nil {
+		b.isp.books.lost.Add(1)
+		if p.Reset {
+			return blocker.Decision{Act: blocker.Forge}
+		}
+		return blocker.Decision{Act: blocker.Discard}
+	}
 	d := b.flow.Decide(b.isp.rules.Load(), &b.isp.residue, p, now)
 	if d.Act == blocker.Forward {
 		if p.Size > 0 {

@@ -44,6 +44,7 @@ type ISP struct {
 	rules   atomic.Pointer[blocker.RuleSet]
 	residue blocker.Residue
 	line    memnet.Line
+	portal  atomic.Pointer[portal]
 	books   books
 
 	mu     sync.Mutex // serialises changes of rules
@@ -175,14 +176,14 @@ func (i *ISP) Rules() *blocker.RuleSet { return i.rules.Load() }
 // nobody's blocking: the ledger books it as an outage.
 func (i *ISP) Cut() {
 	if !i.cut.Swap(true) {
-		i.books.outage(i.name, time.Now(), true)
+		i.books.begins(Outage{ISP: i.name, From: time.Now()})
 	}
 }
 
 // Restore ends a Cut.
 func (i *ISP) Restore() {
 	if i.cut.Swap(false) {
-		i.books.outage(i.name, time.Now(), false)
+		i.books.ends(false, time.Now())
 	}
 }
 

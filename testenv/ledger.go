@@ -85,6 +85,9 @@ type Direct struct {
 type Outage struct {
 	ISP         string
 	From, Until time.Time
+	// Captive is true if a portal answered in everybody's place, and false if
+	// there was silence.
+	Captive bool
 }
 
 // Cause is how an endpoint was burnt.

@@ -159,6 +159,9 @@ func (w *World) route(from *memnet.Host, source, to netip.AddrPort) memnet.Path 
 			}
 			w.flows++
 			seed := w.seed ^ w.flows*0x9e3779b97f4a7c15
+			if p := i.portal.Load(); p != nil && !i.cut.Load() {
+				return memnet.Path{Near: i.config.Latency, NearLine: &i.line, Divert: p.listener, Seed: seed}
+			}
 			return memnet.Path{
 				Near: i.config.Latency, NearLine: &i.line,
 				Far: far, FarLine: w.line(to.Addr()),

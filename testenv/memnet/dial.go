@@ -37,7 +37,7 @@ func (h *Host) Dial(ctx context.Context, to netip.AddrPort) (*Conn, error) {
 	} else if to.Addr() != h.addr {
 		p := h.net.route(h, from, to)
 		l.border, l.near, l.far = p.Border, p.Near, p.Far
-		l.lines, l.seed = [2]*Line{p.NearLine, p.FarLine}, p.Seed
+		l.lines, l.seed, l.divert = [2]*Line{p.NearLine, p.FarLine}, p.Seed, p.Divert
 	}
 	c := &l.ends[0]
 	c.dialer, c.host = true, h
@@ -103,13 +103,18 @@ func (c *Conn) knock(t instant) {
 func (c *Conn) answerSyn(t instant) {
 	if c.state == idle {
 		h := c.peer().host
-		if !c.addr.Addr().IsLoopback() {
+		if c.l.divert != nil {
+			h = c.l.divert.host
+		} else if !c.addr.Addr().IsLoopback() {
 			h = c.l.net.Lookup(c.addr.Addr())
 		}
 		if h == nil || h.gone.Load() {
 			return
 		}
-		ln := h.listener(c.addr.Port())
+		ln := c.l.divert
+		if ln == nil {
+			ln = h.listener(c.addr.Port())
+		}
 		if ln == nil || ln.addr.Addr().IsLoopback() && !c.addr.Addr().IsLoopback() {
 			c.emit(t, blocker.Rst, 0, 0)
 			return

@@ -17,6 +17,7 @@ type link struct {
 	near, far instant
 	lines     [2]*Line // near, far; may be nil
 	seed      uint64
+	divert    *Listener
 	luck      *[2][2]luck // by way and line; nil until it matters
 	// ends[0] dialled, ends[1] was dialled.
 	ends  [2]Conn
