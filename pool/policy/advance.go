@@ -11,6 +11,7 @@ func (g *Group) Advance(now time.Time) ([]Action, time.Time) {
 		g.fill(now)
 	}
 	next := g.advanceOutage(now)
+	next = earlier(next, g.advanceSamples(now))
 	next = earlier(next, g.advanceDue(now))
 	actions := g.actions
 	g.actions = nil
@@ -53,7 +54,7 @@ func (g *Group) advanceOne(i int, now time.Time) time.Time {
 	}
 	r.routine = false
 	r.examine, r.examining, r.begun, r.Exposed = time.Time{}, true, now, true
-	a := Action{Kind: Examine, Endpoint: i, Depth: r.depth}
+	a := Action{Kind: Examine, Endpoint: i, Depth: r.depth, Doubtful: g.sampled(i)}
 	r.depth = Greet
 	if r.doubtful() || r.State == Dead || r.State == Probation {
 		a.Controls = g.controls(i)

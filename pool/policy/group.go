@@ -86,6 +86,7 @@ type Group struct {
 	out     outage
 	agenda  agenda
 	tally   tally
+	lore    lore
 	actions []Action
 	draws   uint64
 	answer  time.Time // when any endpoint last answered
@@ -185,6 +186,7 @@ func (g *Group) move(i int, e Event, now time.Time, v Verdict, cause Outcome, wh
 		return
 	}
 	g.touch(i)
+	why = g.learn(i, to, v, why, now)
 	from := r.State
 	r.State, r.Verdict, r.Cause, r.Why, r.Since = to, v, cause, why, now
 	if to == Dead || to == Retired || to == Reserve {
