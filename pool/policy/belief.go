@@ -25,13 +25,14 @@ import (
 //     itself, and what is still blocked is found blocked again.
 //   - Change: an alive seen before a block says little of the time after it. Each
 //     blocked one divides the alive ones of earlier moments by four (outdated),
-//     and no more than four of them are kept (aliveMost), so that two verdicts
-//     outweigh whatever a prefix has earned in quiet times.
+//     those of all parts of a neighbourhood, and no more than four of them are
+//     kept (aliveMost), so that two verdicts outweigh whatever a prefix has
+//     earned in quiet times.
 //   - Levels: the mean of one level is the prior of the next finer one, from the
 //     provider over /12, /16 and /20 to /24 (IPv6: provider, /32, /40, /48), a
 //     hierarchical model as in Gelman et al., "Bayesian Data Analysis", chapter 5,
-//     with fixed weights (levelWeights; assumption). A blocked one counts at
-//     the finest prefix that it shares with the place asked for, and with the
+//     with fixed weights (levelWeights; assumption). Each endpoint counts at the
+//     finest prefix that it shares with the place asked for, and with the
 //     provider: so a /24 that is blocked does not drown among well ones around
 //     it, and one that is well does not among blocked ones.
 //
@@ -79,12 +80,6 @@ var (
 	levelWeights4 = [...]float64{20, 8, 1.5, 1.5, 1.5}
 	levelBits6    = [...]int{0, 32, 40, 48}
 	levelWeights6 = [...]float64{20, 1.5, 1.5, 1.5}
-)
-
-// The level of a [Neighbourhood].
-const (
-	neighbours4 = 2
-	neighbours6 = 1
 )
 
 // prefixKey is a prefix of an address: its bits, the first one highest, their
@@ -147,6 +142,14 @@ func (p Place) weights() []float64 {
 	default:
 		return levelWeights6[:]
 	}
+}
+
+// neighbourhood is the level of the place's [Neighbourhood].
+func (p Place) neighbourhood() int {
+	if len(p.weights()) == len(levelWeights6) {
+		return 1
+	}
+	return 2
 }
 
 // opinions finds what is known of the place's levels, nil where there is
@@ -240,40 +243,39 @@ func (b *Belief) Len() int { return len(b.prefixes) + len(b.providers) }
 // and 1.
 func (b *Belief) At(p Place, now time.Time) float64 {
 	found, n := b.opinions(p)
-	return fold(found[:n], p.weights(), now.UnixNano())
+	return fold(found[:n], p, now)
 }
 
 // Around is the same for an address in the place's [Neighbourhood] of whose
 // closer neighbours nothing is known.
 func (b *Belief) Around(p Place, now time.Time) float64 {
 	found, n := b.opinions(p)
-	switch {
-	case n == len(levelWeights4):
-		n = neighbours4 + 1
-	case n == len(levelWeights6):
-		n = neighbours6 + 1
-	}
-	return fold(found[:n], p.weights(), now.UnixNano())
+	return fold(found[:min(n, p.neighbourhood()+1)], p, now)
 }
 
 // fold goes from the provider to the finest prefix.
-func fold(found []*opinion, weights []float64, now int64) float64 {
+func fold(found []*opinion, p Place, now time.Time) float64 {
+	weights, near, t := p.weights(), p.neighbourhood(), now.UnixNano()
 	var blocked, alive [levels + 1]float64
 	for n, o := range found {
 		if o == nil {
 			continue
 		}
-		left := remains(now - o.at)
+		left := remains(t - o.at)
 		blocked[n] = o.blocked * left
 		alive[n] = min(o.alive+o.fresh, aliveMost) * left
+		if n > near {
+			// What is out of date in the neighbourhood is so in its parts.
+			alive[n] = min(alive[n], alive[n-1])
+		}
 	}
 	mean := beliefPrior
 	for n := range found {
-		w, closer := weights[n], blocked[n]
-		if n > 0 && n < len(found)-1 {
-			closer = max(0, closer-blocked[n+1]) // those count at the finer level
+		w, bad, well := weights[n], blocked[n], alive[n]
+		if n > 0 && n < len(found)-1 { // the others count at the finer level
+			bad, well = max(0, bad-blocked[n+1]), max(0, well-alive[n+1])
 		}
-		mean = (w*mean + closer) / (w + closer + alive[n])
+		mean = (w*mean + bad) / (w + bad + well)
 	}
 	return mean
 }
