@@ -36,6 +36,8 @@ type Event struct {
 	From, To policy.State
 	Verdict  policy.Verdict
 	Cause    policy.Outcome
+	// Confidence is how sure the verdict is, 0 to 1; see policy.Conclusion.
+	Confidence float64
 	// Text is the reason, for people.
 	Text string
 	N    int
@@ -46,11 +48,11 @@ func (e Event) String() string {
 	switch e.Kind {
 	case Changed:
 		if e.From == e.To {
-			return fmt.Sprintf("%s is %s: %s", e.Endpoint.Name(), e.Verdict, e.Text)
+			return fmt.Sprintf("%s is %s: %s", e.Endpoint.Name(), e.Verdict.With(e.Cause), e.Text)
 		}
 		s := fmt.Sprintf("%s: %s -> %s", e.Endpoint.Name(), e.From, e.To)
 		if e.To == policy.Dead && e.Verdict != policy.Unknown {
-			s += fmt.Sprintf(" (%s)", e.Verdict)
+			s += fmt.Sprintf(", %s", e.Verdict.With(e.Cause))
 		}
 		if e.Text != "" {
 			s += ": " + e.Text
@@ -59,6 +61,9 @@ func (e Event) String() string {
 	case Moved:
 		return fmt.Sprintf("%d clients moved", e.N)
 	case OutageBegan:
+		if e.Text != "" {
+			return "no endpoint answers as one: " + e.Text
+		}
 		return "no endpoint answers: our own network is taken to be down"
 	case OutageEnded:
 		switch {

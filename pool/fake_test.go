@@ -68,6 +68,10 @@ func (f *fake) Probe(ctx context.Context, s policy.Spec, l policy.Look) policy.E
 	if x.Greeting == policy.Silent || x.Down.Outcome == policy.Stalled {
 		took = silence
 	}
+	if x.Down.Outcome == policy.Stalled {
+		x.Down.Flows, x.Down.Stopped = 2, 2
+		x.Up = x.Down
+	}
 	timer := time.NewTimer(took)
 	defer timer.Stop()
 	select {

@@ -18,13 +18,15 @@ type Row struct {
 	// Provider whom it belongs to ("" if unknown).
 	Prefix   netip.Prefix
 	Provider string
-	// State, Verdict and Cause are the pool's conclusion, Why says it in one
-	// sentence, and Since is when the state began.
-	State   policy.State
-	Verdict policy.Verdict
-	Cause   policy.Outcome
-	Why     string
-	Since   time.Time
+	// State, Verdict and Cause are the pool's conclusion, Confidence is how sure it
+	// is (0 to 1, see policy.Conclusion), Why says the evidence in one sentence,
+	// and Since is when the state began.
+	State      policy.State
+	Verdict    policy.Verdict
+	Cause      policy.Outcome
+	Confidence float64
+	Why        string
+	Since      time.Time
 	// Slot is the slot it holds, -1 if none.
 	Slot int
 	// Schedule is at what time of the day it, or its prefix, is lost again and

@@ -178,7 +178,7 @@ func (p *Pool) tell(ctx context.Context, events []Event) {
 }
 
 func (p *Pool) event(a policy.Action, now time.Time) (Event, bool) {
-	ev := Event{At: now, Verdict: a.Verdict, Cause: a.Cause, Text: a.Why}
+	ev := Event{At: now, Verdict: a.Verdict, Cause: a.Cause, Confidence: a.Confidence, Text: a.Why}
 	if a.Endpoint >= 0 {
 		ev.Endpoint = p.endpoints[a.Endpoint]
 		if former := p.former[a.Endpoint]; len(former) > 0 {
@@ -223,7 +223,9 @@ func (p *Pool) examine(ctx context.Context, a policy.Action, q *question) {
 			controls[n] = policy.Control{Endpoint: i, Examination: p.probe(probes, c, policy.Look{Depth: policy.Greet})}
 		})
 	}
-	x := p.probe(probes, e, p.look(a))
+	look := p.look(a)
+	x := p.probe(probes, e, look)
+	x.Size = max(x.Size, look.Size)
 	if !x.Greeting.NeedsWitness() {
 		cancel()
 	}
@@ -239,7 +241,9 @@ func (p *Pool) examine(ctx context.Context, a policy.Action, q *question) {
 
 // look is what an action asks for, with endpoints for indices.
 func (p *Pool) look(a policy.Action) policy.Look {
-	look := policy.Look{Depth: a.Depth, Size: a.Size, Doubtful: a.Doubtful}
+	look := policy.Look{
+		Depth: a.Depth, Size: a.Size, OneWay: a.OneWay, Tries: a.Tries, Doubtful: a.Doubtful, Loss: a.Loss,
+	}
 	for _, s := range a.Views {
 		v := policy.Viewpoint{Viewer: p.endpoint(s.Viewer).spec}
 		if s.Control != policy.Outside {

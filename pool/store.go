@@ -43,7 +43,7 @@ func (p *Pool) write(indexes []int) error {
 func (e *Endpoint) row(r policy.Record) *Row {
 	return &Row{
 		Name: e.name, Spec: e.spec, Prefix: e.prefix, Provider: e.spec.Provider,
-		State: r.State, Verdict: r.Verdict, Cause: r.Cause, Why: r.Why, Since: r.Since,
+		State: r.State, Verdict: r.Verdict, Cause: r.Cause, Confidence: r.Confidence, Why: r.Why, Since: r.Since,
 		Slot: r.Slot, Exposed: r.Exposed,
 	}
 }

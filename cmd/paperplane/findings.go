@@ -12,18 +12,16 @@ import (
 
 // finding is what check has to say about one endpoint.
 type finding struct {
-	spec    policy.Spec
-	look    policy.Examination
-	verdict policy.Verdict
-	why     string
+	spec policy.Spec
+	look policy.Examination
+	policy.Conclusion
 }
 
 func conclude(s policy.Spec, x policy.Examination) finding {
-	verdict, why := policy.Conclude(x)
-	return finding{spec: s, look: x, verdict: verdict, why: why}
+	return finding{spec: s, look: x, Conclusion: policy.Conclude(x)}
 }
 
-func (f finding) alive() bool { return f.verdict == policy.Alive }
+func (f finding) alive() bool { return f.Verdict == policy.Alive }
 
 func (o *checkOptions) print(p *program, findings []finding) error {
 	if o.json {
@@ -35,16 +33,18 @@ func (o *checkOptions) print(p *program, findings []finding) error {
 // findingJSON is a finding as scripts see it. Names carry their units, and stay
 // as they are once released. What was not measured is null.
 type findingJSON struct {
-	Endpoint string   `json:"endpoint"`
-	Address  string   `json:"address"`
-	Provider string   `json:"provider"`
-	Region   string   `json:"region"`
-	Verdict  string   `json:"verdict"`
-	Why      string   `json:"why"`
-	RTT      *float64 `json:"rtt_ms"`
-	Rate     *float64 `json:"rate_bytes_per_second"`
-	Bytes    int64    `json:"downloaded_bytes"`
-	Took     float64  `json:"took_ms"`
+	Endpoint   string   `json:"endpoint"`
+	Address    string   `json:"address"`
+	Provider   string   `json:"provider"`
+	Region     string   `json:"region"`
+	Verdict    string   `json:"verdict"`
+	Cause      *string  `json:"cause"`
+	Confidence float64  `json:"confidence"`
+	Why        string   `json:"why"`
+	RTT        *float64 `json:"rtt_ms"`
+	Rate       *float64 `json:"rate_bytes_per_second"`
+	Bytes      int64    `json:"downloaded_bytes"`
+	Took       float64  `json:"took_ms"`
 }
 
 func printJSON(w io.Writer, findings []finding) error {
@@ -58,7 +58,7 @@ func printJSON(w io.Writer, findings []finding) error {
 		}
 		document.Endpoints = append(document.Endpoints, findingJSON{
 			Endpoint: f.spec.Name(), Address: f.spec.Address(), Provider: f.spec.Provider, Region: f.spec.Region,
-			Verdict: f.verdict.String(), Why: f.why,
+			Verdict: f.Verdict.String(), Cause: cause(f.Conclusion), Confidence: f.Confidence, Why: f.Why,
 			RTT: known(ms(f.look.RTT)), Rate: known(math.Round(f.look.Down.Rate)), Bytes: f.look.Down.Bytes,
 			Took: ms(f.look.At.Sub(f.look.Asked)),
 		})
@@ -66,6 +66,14 @@ func printJSON(w io.Writer, findings []finding) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(document)
+}
+
+// cause is in what way it fails, nil if it does not.
+func cause(c policy.Conclusion) *string {
+	if c.Cause == policy.None {
+		return nil
+	}
+	return new(c.Cause.String())
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -89,10 +97,10 @@ func printTable(w io.Writer, findings []finding) error {
 		}
 		t.rows = append(t.rows, []cell{
 			{text: f.spec.Name()},
-			{text: f.verdict.String(), colour: colourOf(f.verdict)},
+			{text: f.String(), colour: colourOf(f.Verdict)},
 			{text: dash(roundTrip(f.look.RTT))},
 			{text: dash(rate(f.look.Down.Rate))},
-			{text: f.why},
+			{text: f.Why},
 		})
 	}
 	if err := t.print(w); err != nil {

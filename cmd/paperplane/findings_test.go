@@ -44,7 +44,7 @@ func TestTable(t *testing.T) {
 	const want = `
 ENDPOINT               VERDICT  ROUND TRIP      RATE  WHY
 198.51.100.7:1080      alive         41 ms  1.2 MB/s  carried 64 KiB
-exit.example.org:1080  frozen       3.0 ms         -  stops after 15 KiB
+exit.example.org:1080  frozen       3.0 ms         -  flows stop at about 15 KiB down, while greetings are answered
 [2001:db8::7]:1080     unknown           -         -  no answer to a TCP handshake in 3s (blocked or down)
 1 of 3 endpoints alive
 `
@@ -67,6 +67,8 @@ func TestJSON(t *testing.T) {
       "provider": "aws",
       "region": "",
       "verdict": "alive",
+      "cause": null,
+      "confidence": 0.999,
       "why": "carried 64 KiB",
       "rtt_ms": 41.2,
       "rate_bytes_per_second": 1250000,
@@ -79,7 +81,9 @@ func TestJSON(t *testing.T) {
       "provider": "",
       "region": "",
       "verdict": "frozen",
-      "why": "stops after 15 KiB",
+      "cause": "stalled",
+      "confidence": 0.98,
+      "why": "flows stop at about 15 KiB down, while greetings are answered",
       "rtt_ms": 3,
       "rate_bytes_per_second": null,
       "downloaded_bytes": 15360,
@@ -91,6 +95,8 @@ func TestJSON(t *testing.T) {
       "provider": "",
       "region": "",
       "verdict": "unknown",
+      "cause": "silent",
+      "confidence": 0.97,
       "why": "no answer to a TCP handshake in 3s (blocked or down)",
       "rtt_ms": null,
       "rate_bytes_per_second": null,

@@ -13,7 +13,8 @@ const (
 	// once for all actions of one Advance. The first of them that answers goes
 	// to [Group.ControlAnswered] at once, and into the results.
 	Examine
-	// OutageBegan tells that nobody answers, canaries included: it is us.
+	// OutageBegan tells that nobody answers, canaries included: it is us. Why says
+	// more, if there is more to say.
 	OutageBegan
 	// OutageEnded tells that Endpoint answers again; -1 if all that were silent
 	// are gone, or a control answers and they do not (Why says which), and others
@@ -32,11 +33,17 @@ type Action struct {
 	From, To State
 	Verdict  Verdict
 	Cause    Outcome
-	Why      string
-	// For Examine. Depth, Size and Doubtful are those of [Look].
+	// Confidence is that of the Verdict, see [Conclusion].
+	Confidence float64
+	Why        string
+	// For Examine. Depth, Size, OneWay, Tries, Doubtful and Loss are those of
+	// [Look].
 	Depth    Depth
 	Size     int64
+	OneWay   bool
+	Tries    int
 	Doubtful bool
+	Loss     float64
 	Controls []int
 	Outside  bool
 	// Views are from where else to look, Egress is the endpoint that is to be

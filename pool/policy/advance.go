@@ -54,13 +54,7 @@ func (g *Group) advanceOne(i int, now time.Time) time.Time {
 	}
 	r.routine = false
 	r.examine, r.examining, r.begun, r.Exposed = time.Time{}, true, now, true
-	a := Action{Kind: Examine, Endpoint: i, Depth: r.depth, Doubtful: g.sampled(i)}
-	r.depth = Greet
-	if r.doubtful() || r.State == Dead || r.State == Probation {
-		a.Controls = g.controls(i)
-	}
-	a.Outside = r.doubtful() && len(a.Controls) == 0 && g.outside(now)
-	g.actions = append(g.actions, a)
+	g.actions = append(g.actions, g.inquire(i, now))
 	return time.Time{}
 }
 

@@ -6,28 +6,31 @@ import (
 )
 
 // chronicle enters the time that ends with a step of endpoint i in its almanac,
-// and in that of its neighbourhood, before the step is made. It returns why the
-// step is made, and says if that is nothing new at this hour.
-func (g *Group) chronicle(i int, to State, v Verdict, why string, now time.Time) string {
+// and in that of its neighbourhood, before the step is made. It returns what is
+// concluded, and says if that is nothing new at this hour.
+func (g *Group) chronicle(i int, to State, c Conclusion, now time.Time) Conclusion {
 	r := &g.records[i]
 	p := g.past(i)
-	if to == Dead && v != Misconfigured {
+	lost := to == Dead && c.Verdict != Misconfigured
+	if lost {
 		if s, ok := p.days.schedule(); ok && s.covers(now) {
-			why += "; " + s.String()
+			c.Why += "; " + s.String()
 		}
 	}
 	books := [...]*almanac{&p.days, g.area(r.prefix)}
 	for _, a := range books {
 		r.enter(a, now)
+		if lost {
+			a.trouble = c.Verdict
+		}
 		switch {
-		case to == Dead && v != Misconfigured:
-			a.trouble = v
+		case lost && r.State != Dead:
 			a.turn(now, true)
 		case r.State == Dead && to == Probation:
 			a.turn(now, false)
 		}
 	}
-	return why
+	return c
 }
 
 // enter enters the time since the record's latest step.

@@ -31,17 +31,20 @@ func TestConclude(t *testing.T) {
 		{"carried", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Answered, Bytes: 64 << 10}}, policy.Alive, "carried 64 KiB"},
 		{"greeted", policy.Examination{Greeting: policy.Answered}, policy.Alive, "nothing was carried"},
 		{"no egress", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Refused, Reply: 4}}, policy.NoEgress, "reply 4"},
-		{"frozen", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Stalled, Bytes: 15 << 10}}, policy.Frozen, "stops after 15 KiB"},
-		{"reset in a download", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Reset, Bytes: 3 << 10}}, policy.Unknown, "reset after 3 KiB"},
+		{"frozen", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Stalled, Bytes: 15 << 10}}, policy.Frozen, "flows stop at about 15 KiB down"},
+		{"reset in a download", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Reset, Bytes: 3 << 10}}, policy.Blocked, "reset after 3 KiB"},
 		{"closed in a download", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Closed, Bytes: 3 << 10}}, policy.Unknown, "closed after 3 KiB"},
-		{"no reply", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Silent}}, policy.Unknown, "but not the request"},
+		{"no reply", policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Silent}}, policy.NoEgress, "but not the request"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.x.Asked, tt.x.At = base, base.Add(1500*time.Millisecond)
-			v, why := policy.Conclude(tt.x)
-			if v != tt.want || !strings.Contains(why, tt.says) {
-				t.Errorf("want %s, ...%s...; got %s, %s", tt.want, tt.says, v, why)
+			c := policy.Conclude(tt.x)
+			if c.Verdict != tt.want || !strings.Contains(c.Why, tt.says) {
+				t.Errorf("want %s, ...%s...; got %s, %s", tt.want, tt.says, c, c.Why)
+			}
+			if c.Confidence < 0 || c.Confidence > 1 || (c.Verdict != policy.Unknown) != (c.Confidence > 0) && tt.x.Greeting == policy.Answered {
+				t.Errorf("%s with confidence %v", c, c.Confidence)
 			}
 		})
 	}

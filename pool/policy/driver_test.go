@@ -238,6 +238,7 @@ func (d *driver) examine(a policy.Action) {
 	}
 	d.running[i] = d.now
 	x := d.answer(i, a.Depth)
+	x.Size = a.Size
 	end := x.At
 	var controls []policy.Control
 	if a.Outside && x.Greeting.NeedsWitness() {
@@ -296,7 +297,8 @@ func (d *driver) answer(i int, depth policy.Depth) policy.Examination {
 		}
 		x.Down.Outcome, x.Down.Bytes = b.carried, 64<<10
 		if b.carried == policy.Stalled {
-			x.Down.Bytes = 15 << 10
+			x.Down = policy.Passage{Outcome: policy.Stalled, Bytes: 15 << 10, Flows: 2, Stopped: 2}
+			x.Up = x.Down
 		}
 		if b.carried == policy.Refused {
 			x.Down.Reply = 4

@@ -82,9 +82,12 @@ func (o Outcome) String() string {
 
 // NeedsWitness says whether the outcome may be our own network's doing, so that
 // it counts against an endpoint only if another one answered at the same time:
-// silence, and an ICMP rejection, which a router at home also sends when its
-// uplink is gone. A reset or wrong bytes are themselves an answer.
-func (o Outcome) NeedsWitness() bool { return o == Silent || o == Rejected }
+// silence, an ICMP rejection, which a router at home also sends when its uplink
+// is gone, and an answer that is not SOCKS5, or none at all before the end,
+// which is what a captive portal has for everybody. A reset is itself an answer.
+func (o Outcome) NeedsWitness() bool {
+	return o == Silent || o == Rejected || o == Garbage || o == Closed
+}
 
 // Evidence is one observation of one endpoint.
 type Evidence struct {
@@ -102,6 +105,10 @@ type Evidence struct {
 	// Bytes is what had come from the endpoint in Transfer, Sent what had been
 	// acknowledged by it.
 	Bytes, Sent int64
+	// Destination stands for where the stream goes, so that trouble with one
+	// destination is told from trouble with all; 0 is unknown. It is a hash with
+	// a secret of the process, and says nothing to anybody else.
+	Destination uint64
 	// Reply is the SOCKS5 reply code, for Refused.
 	Reply uint8
 	// Elsewhere is true if the same request succeeded through another endpoint

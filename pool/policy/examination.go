@@ -35,6 +35,9 @@ type Passage struct {
 	// upload. Rate is how fast, in bytes a second.
 	Bytes int64
 	Rate  float64
+	// Flows is how many were made at the same time, Stopped how many of them
+	// ended in this Outcome; both are 0 where it was one, and not counted.
+	Flows, Stopped int
 }
 
 // Examination is what came of looking at one endpoint on purpose.

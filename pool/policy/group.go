@@ -8,13 +8,14 @@ import (
 
 // Record is what a [Group] keeps of one endpoint.
 type Record struct {
-	// State, Verdict and Cause are the conclusion in force, Why says it in one
-	// sentence, Since is when State began.
-	State   State
-	Verdict Verdict
-	Cause   Outcome
-	Why     string
-	Since   time.Time
+	// State, Verdict, Cause and Confidence are the conclusion in force, Why says
+	// it in one sentence, Since is when State began.
+	State      State
+	Verdict    Verdict
+	Cause      Outcome
+	Confidence float64
+	Why        string
+	Since      time.Time
 	// Slot is the slot it holds, -1 if none. A suspect keeps its slot.
 	Slot int
 	// Exposed is true once a packet has been sent to it from here.
@@ -37,13 +38,22 @@ type Record struct {
 	// transfer is true if what is doubted, or what condemned it, is not whether
 	// it answers but what it does to flows; then a greeting cannot clear it.
 	transfer bool
-	// stalls counts flows that stopped or broke off, with no longer than
-	// stallMemory between them, since it last carried; stalled is when the last
-	// one did, stalledAt after how many bytes. refusals counts since it last
-	// granted a request.
-	stalls, refusals int
-	stalled          time.Time
-	stalledAt        int64
+	// stops is what is known of flows that stopped or broke off; refusals counts
+	// since it last granted a request.
+	stops    stops
+	refusals int
+	// loss is what share of handshakes fails while it is well. alarms counts the
+	// doubts about it that were dispelled, and halves every ten minutes.
+	loss   Loss
+	alarms alarms
+	// compare asks for the next download to be held against another's, and
+	// reached says that it has lately got through to an endpoint that is well.
+	compare bool
+	reached time.Time
+	// served is when it last began to serve; interfered is true while it is back
+	// from a block.
+	served     time.Time
+	interfered bool
 	// confirm is the verdict that awaits one more answered greeting.
 	confirm Outcome
 	// mute is until when lulls raise no suspicion, muteFor the pause's length.
@@ -89,7 +99,9 @@ type Group struct {
 	lore    lore
 	actions []Action
 	draws   uint64
-	answer  time.Time // when any endpoint last answered
+	answer  time.Time     // when any endpoint last answered
+	loss    Loss          // of all endpoints together
+	window  time.Duration // for how long a block lasts that each attempt renews, if known
 }
 
 // NewGroup makes an empty group. Equal seeds and equal inputs give equal
@@ -141,7 +153,7 @@ func (g *Group) Outage() bool { return g.out.stage == ours }
 // Retire takes endpoint i out, until Restore.
 func (g *Group) Retire(i int, now time.Time) {
 	if g.records[i].State != Retired {
-		g.move(i, Removed, now, g.records[i].Verdict, None, "removed")
+		g.move(i, Removed, now, Conclusion{Verdict: g.records[i].Verdict, Why: "removed"})
 	}
 }
 
@@ -153,7 +165,7 @@ func (g *Group) Restore(i int, s Spec, now time.Time) {
 	if g.records[i].State != Retired {
 		return
 	}
-	g.move(i, Restored, now, Unknown, None, "added again")
+	g.move(i, Restored, now, Conclusion{Why: "added again"})
 	r := newRecord(i, s, now)
 	r.Why, r.begun = g.records[i].Why, now
 	r.Exposed = g.records[i].Exposed && g.records[i].addr == s.Addr
@@ -177,7 +189,7 @@ func (g *Group) shorten(d time.Duration) time.Duration {
 }
 
 // move makes a transition and queues it as an action.
-func (g *Group) move(i int, e Event, now time.Time, v Verdict, cause Outcome, why string) {
+func (g *Group) move(i int, e Event, now time.Time, c Conclusion) {
 	r := &g.records[i]
 	to, err := Next(r.State, e)
 	if err != nil {
@@ -186,9 +198,10 @@ func (g *Group) move(i int, e Event, now time.Time, v Verdict, cause Outcome, wh
 		return
 	}
 	g.touch(i)
-	why = g.learn(i, to, v, why, now)
+	c = g.learn(i, to, c, now)
 	from := r.State
-	r.State, r.Verdict, r.Cause, r.Why, r.Since = to, v, cause, why, now
+	r.State, r.Since = to, now
+	r.conclude(c)
 	if to == Dead || to == Retired || to == Reserve {
 		if r.inSlot() {
 			g.slots[r.Slot] = -1
@@ -197,10 +210,24 @@ func (g *Group) move(i int, e Event, now time.Time, v Verdict, cause Outcome, wh
 		r.examine = time.Time{}
 	}
 	if to != Suspect {
-		r.doubt, r.failures, r.stalls, r.refusals, r.confirm = time.Time{}, 0, 0, 0, None
+		r.doubt, r.failures, r.stops.n, r.refusals, r.confirm = time.Time{}, 0, 0, 0, None
 		r.transfer = r.transfer && to == Dead
 	}
-	g.actions = append(g.actions, Action{Kind: Transition, Endpoint: i, From: from, To: to, Verdict: v, Cause: cause, Why: why})
+	g.tell(i, from)
+}
+
+// conclude notes a conclusion.
+func (r *Record) conclude(c Conclusion) {
+	r.Verdict, r.Cause, r.Confidence, r.Why = c.Verdict, c.Cause, c.Confidence, c.Why
+}
+
+// tell queues what is concluded of i now, as a transition.
+func (g *Group) tell(i int, from State) {
+	r := &g.records[i]
+	g.actions = append(g.actions, Action{
+		Kind: Transition, Endpoint: i, From: from, To: r.State,
+		Verdict: r.Verdict, Cause: r.Cause, Confidence: r.Confidence, Why: r.Why,
+	})
 }
 
 // Listens says whether an answer of endpoint i would change anything now, so

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -122,7 +123,8 @@ func TestAnswerClears(t *testing.T) {
 	}
 }
 
-// A reset, or wrong bytes, need no witness: here nobody else is there.
+// A reset, or a refusal, needs no witness: here nobody else is there. Nor do wrong
+// bytes of one that has never answered.
 func TestAnswersThatCondemn(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -135,9 +137,15 @@ func TestAnswersThatCondemn(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d := newDriver(t, 1, policy.Limits{}, 1)
-			d.run(time.Second)
+			d := newDriver(t, 0, policy.Limits{}, 1)
+			d.add(spec(0))
 			d.set(tt.b, 0)
+			if tt.b != garbage {
+				d.set(alive, 0)
+				d.run(time.Second)
+				d.set(tt.b, 0)
+			}
+			d.advance()
 			at := d.since()
 			d.see(0, policy.Greeting, tt.b.greeting)
 			d.run(time.Second)
@@ -147,6 +155,41 @@ func TestAnswersThatCondemn(t *testing.T) {
 			}
 			d.within("verdict", dead.at-at, 0, 3*roundTrip)
 		})
+	}
+}
+
+// A captive portal has the same wrong answer for everybody: nobody is judged, and
+// all is as before as soon as it lets us pass.
+func TestCaptivePortal(t *testing.T) {
+	for n := range 8 {
+		n++
+		d := newDriver(t, n+4, policy.Limits{Active: n}, 1)
+		d.traffic(500 * time.Millisecond)
+		d.run(10 * time.Second)
+		active := d.in(policy.Active)
+		at := d.since()
+		for i := range n + 4 {
+			d.set(garbage, i)
+		}
+		for _, i := range active {
+			d.see(i, policy.Greeting, policy.Garbage)
+		}
+		d.run(time.Minute)
+		for _, e := range d.entries(policy.Transition, at) {
+			if e.To == policy.Dead {
+				t.Errorf("of %d: %d is dead: %s", n, e.Endpoint, e.Why)
+			}
+		}
+		if began := d.entries(policy.OutageBegan, at); len(began) != 1 || !strings.Contains(began[0].Why, "portal") {
+			t.Errorf("of %d: want one outage, with its reason, got %v", n, began)
+		}
+		for i := range n + 4 {
+			d.set(alive, i)
+		}
+		d.run(2 * time.Second)
+		if got := len(d.in(policy.Active)); got != n {
+			t.Errorf("of %d: %d are active after it", n, got)
+		}
 	}
 }
 

@@ -29,7 +29,15 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 	if x.RTT > 0 {
 		r.rtt = x.RTT
 	}
+	g.learnLoss(i, &x)
+	if x.Egress == Answered {
+		r.reached = later(r.reached, x.At)
+	}
 	witnessed := g.out.up && x.Asked.Equal(g.out.sweep) // begun just before the controls were asked
+	for _, v := range x.Views {
+		// Whoever we look through has answered us.
+		witnessed = witnessed || v.Control == Answered
+	}
 	for _, c := range controls {
 		switch {
 		case c.Endpoint == Outside:
@@ -44,24 +52,55 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 	if r.State == Retired || superseded && x.Greeting != Answered {
 		return
 	}
-	switch x.Greeting {
-	case None:
+	switch {
+	case x.Greeting == None:
 		g.unexaminable(i, x.At)
-	case Local:
+	case x.Greeting == Local:
 		if r.State != Reserve {
 			g.examineAt(i, x.At.Add(time.Second), x.Depth)
 		}
-	case Answered:
+	case x.Greeting == Answered:
 		g.greeted(i, x)
-	case Silent, Rejected:
-		if witnessed && !x.Asked.Before(g.out.ended) {
-			g.failed(i, x)
-		} else {
-			g.unwitnessed(i, x)
-		}
+	case x.Greeting.NeedsWitness() && !(witnessed && !x.Asked.Before(g.out.ended)) && !g.alone(i, x):
+		g.unwitnessed(i, x)
 	default:
 		g.failed(i, x)
 	}
+}
+
+// alone says whether wrong bytes condemn i without a witness: it has never
+// answered properly, and there is no other endpoint that could bear witness, so
+// that a mistake in its configuration is the likelier explanation.
+func (g *Group) alone(i int, x Examination) bool {
+	if x.Greeting != Garbage && x.Greeting != Closed || !g.records[i].answered.IsZero() {
+		return false
+	}
+	for j := range g.records {
+		if j != i && g.records[j].State != Retired {
+			return false
+		}
+	}
+	return true
+}
+
+// failures is how many independent failures an unanswered examination is.
+func (x Examination) failures() int { return max(x.Failures, 1) }
+
+// learnLoss notes what an examination shows of the path's loss, and fills in what
+// was known before.
+func (g *Group) learnLoss(i int, x *Examination) {
+	x.Loss = max(x.Loss, g.lossOf(i, x.Asked))
+	if x.Greeting == Answered && x.Tries > 0 {
+		g.records[i].loss.Note(x.Tries, x.Failures, x.At)
+		g.loss.Note(x.Tries, x.Failures, x.At)
+	}
+}
+
+// lossOf is the share of handshakes with i that fail while it is well: what was
+// seen of it, and of all others as long as that is little.
+func (g *Group) lossOf(i int, now time.Time) float64 {
+	all := g.loss.Share(now, assumedLoss, 30)
+	return g.records[i].loss.Share(now, all, 10)
 }
 
 // unexaminable decides where no examination is to be had, by traffic alone. That
@@ -77,16 +116,16 @@ func (g *Group) unexaminable(i int, now time.Time) {
 			return
 		}
 		if now.Sub(r.Since) >= pause {
-			g.clear(i, now, Unknown, "not examined, and given another chance")
+			g.clear(i, now, Conclusion{Why: "not examined, and given another chance"})
 			return
 		}
 	case Dead:
 		if pause = g.limits.RetestMax; now.Sub(r.Since) >= pause {
-			g.move(i, Returned, now, Unknown, None, "not examined, and given another chance")
+			g.move(i, Returned, now, Conclusion{Why: "not examined, and given another chance"})
 			pause = 0
 		}
 	case Probation:
-		g.pass(i, now, Unknown, "not examined, and given another chance")
+		g.pass(i, now, Conclusion{Why: "not examined, and given another chance"})
 		return
 	default:
 		return
@@ -104,8 +143,8 @@ func (g *Group) greeted(i int, x Examination) {
 	switch {
 	case reserve:
 		// A canary: answered has put it to use.
-	case confirm != None && r.State == Suspect && x.Down.Outcome != Answered:
-		g.condemnTransfer(i, confirm, x.At)
+	case confirm != None && r.State == Suspect && x.Depth == Greet:
+		g.confirmed(i, confirm, x.At)
 	case dead:
 		g.retested(i, x)
 	case x.Depth == Greet:
@@ -117,42 +156,59 @@ func (g *Group) greeted(i int, x Examination) {
 	}
 }
 
-// carried judges a transfer after an answered greeting.
+// carried judges what came of a transfer after an answered greeting.
 func (g *Group) carried(i int, x Examination) {
 	r := &g.records[i]
-	switch x.Down.Outcome {
-	case Answered:
-		r.carried = x.At
+	compared := r.compare
+	r.compare = false
+	c := Conclude(x)
+	switch {
+	case c.Verdict != Alive && c.Verdict != Unknown, x.Down.Outcome == Closed, x.Up.Outcome == Closed:
+		g.carriedBadly(i, x, c)
+		return
+	case x.slow() && x.Usual == 0 && !compared && g.other(i) >= 0:
+		// Is it the path, or our own line?
+		r.compare = true
+		g.examineAt(i, x.At, Carry)
+		return
+	}
+	r.carried = x.At
+	switch {
+	case r.State != Suspect || !r.transfer:
 		g.passed(i, x)
-	case None:
-		r.carried = x.At // nothing to learn here until the next time
-		if r.State == Suspect && r.transfer {
-			g.judgeByTraffic(i, x.At)
-			return
-		}
-		g.passed(i, x)
+	case r.refusals >= enoughRefusals && x.Egress != Answered,
+		x.Down.Outcome == None && r.stops.n > 0:
+		g.judgeByTraffic(i, x.At)
+	case r.stops.beyond(x.Size):
+		g.examineAt(i, x.At, Carry) // larger, see Advance
+	case r.stops.damning(x.At):
+		g.judgeByTraffic(i, x.At)
 	default:
-		g.carriedBadly(i, x)
+		g.passed(i, x)
 	}
 }
 
 // passed lets an endpoint go on after an examination without complaint.
 func (g *Group) passed(i int, x Examination) {
 	r := &g.records[i]
-	_, why := Conclude(x)
+	c := Conclude(x)
+	if c.Verdict != Alive {
+		c.Verdict = Alive // slow, as all are
+	}
 	switch r.State {
 	case Suspect:
 		if r.transfer {
 			g.quiesce(i, x.At)
 		}
-		g.clear(i, x.At, Alive, why)
+		g.clear(i, x.At, c)
 	case Probation:
-		g.pass(i, x.At, Alive, why)
+		g.learnWindow(i)
+		g.pass(i, x.At, c)
 	case Active:
-		r.stalls, r.refusals = 0, 0
+		r.stops.n, r.refusals = 0, 0
 		if r.Verdict != Alive {
-			r.Verdict, r.Why = Alive, why
-			g.actions = append(g.actions, Action{Kind: Transition, Endpoint: i, From: Active, To: Active, Verdict: Alive, Why: why})
+			r.conclude(c)
+			g.tell(i, Active)
 		}
 	default: // nothing was in question
 	}
@@ -171,115 +227,154 @@ func (g *Group) quiesce(i int, now time.Time) {
 
 // clear dispels the doubt about a suspect. If its slot has been given away, it
 // goes back to the reserve.
-func (g *Group) clear(i int, now time.Time, v Verdict, why string) {
+func (g *Group) clear(i int, now time.Time, c Conclusion) {
 	e := Cleared
 	if !g.records[i].inSlot() {
 		e = Benched
 	}
-	g.move(i, e, now, v, None, why)
+	g.records[i].alarms.add(now)
+	g.move(i, e, now, c)
 }
 
 // pass ends a probation well.
-func (g *Group) pass(i int, now time.Time, v Verdict, why string) {
+func (g *Group) pass(i int, now time.Time, c Conclusion) {
 	if slot := g.freeSlot(); slot >= 0 {
-		g.serve(i, slot, now, v, why)
+		g.serve(i, slot, now, c)
 	} else {
-		g.move(i, Benched, now, v, None, why)
+		g.move(i, Benched, now, c)
 	}
 }
 
-// carriedBadly answers a transfer that went wrong: it is confirmed first. For a
-// stall that takes one more greeting, which shows that the path and the process
-// are there and only the flow is not; for anything else one more transfer.
-func (g *Group) carriedBadly(i int, x Examination) {
+// fewestStops is how many flows must have stopped, those of examinations and of
+// clients together, for a verdict that rests on that. A flow on a path that loses
+// a fifth of its packets is silent for 1.5 s once in some hundred transfers.
+const fewestStops = 5
+
+// carriedBadly answers a transfer that went wrong. It is made once more, until
+// enough flows have stopped; and then one more greeting has to show that the path
+// and the process are there, and only the flow is not.
+func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 	r := &g.records[i]
-	v, why := Conclude(x)
+	first := r.State == Active
 	switch r.State {
 	case Probation:
 		r.transfer = true
-		g.condemn(i, x.At, v, x.Down.Outcome, why)
+		g.condemn(i, x.At, c)
+		return
 	case Active:
-		g.move(i, Doubted, x.At, Unknown, x.Down.Outcome, why)
-		r.transfer = true
-		r.stalledAt = x.Down.Bytes
-		if x.Down.Outcome == Stalled {
-			r.confirm = Stalled
-			g.confirmStall(i, x.At)
-		} else {
-			g.examineAt(i, x.At, Carry)
-		}
+		stops := r.stops.n
+		g.move(i, Doubted, x.At, Conclusion{Cause: c.Cause, Why: c.Why})
+		r.stops.n = stops
 	case Suspect:
-		r.transfer = true
-		if x.Down.Outcome == Stalled || x.Down.Outcome == Silent {
-			r.confirm, r.stalledAt = x.Down.Outcome, x.Down.Bytes
-			g.confirmStall(i, x.At)
+	default:
+		return // the dead are judged in retested, the others are not in use
+	}
+	r.transfer = true
+	switch c.Cause {
+	case Stalled:
+		r.stops.seen(x)
+		if r.stops.n < fewestStops {
+			r.confirm = None
+			g.examineAt(i, x.At, Carry)
 			return
 		}
-		g.condemn(i, x.At, v, x.Down.Outcome, why)
-	default: // the dead are judged in retested, the others are not in use
+		r.confirm = Stalled
+		g.confirm(i, x.At)
+	case Silent:
+		r.confirm = Silent
+		g.confirm(i, x.At)
+	default:
+		if first {
+			r.compare = c.Cause == Slowed
+			g.examineAt(i, x.At, Carry)
+			return
+		}
+		g.condemn(i, x.At, c)
 	}
 }
 
-// confirmStall has i greeted once more, and no more than that: evidence that has
+// confirm has i greeted once more, and no more than that: evidence that has
 // come in meanwhile may have asked for a deeper look, which would take longer
 // and tell nothing new.
-func (g *Group) confirmStall(i int, now time.Time) {
+func (g *Group) confirm(i int, now time.Time) {
 	g.touch(i)
 	r := &g.records[i]
 	r.examine, r.depth, r.routine = now, Greet, false
 }
 
-func (g *Group) condemnTransfer(i int, cause Outcome, now time.Time) {
+// confirmed condemns what has answered one more greeting.
+func (g *Group) confirmed(i int, cause Outcome, now time.Time) {
+	r := &g.records[i]
 	if cause == Silent {
-		g.condemn(i, now, NoEgress, Silent, "answers the greeting, and carries nothing")
+		g.condemn(i, now, Conclusion{NoEgress, Silent, .8, "answers the greeting, and carries nothing"})
 		return
 	}
-	g.condemn(i, now, Frozen, Stalled, fmt.Sprintf("flows stop after %d KiB, while greetings are answered", g.records[i].stalledAt>>10))
+	g.condemn(i, now, Conclusion{Frozen, Stalled, .98, r.stops.String() + ", while greetings are answered"})
 }
+
+// enoughRefusals is how many requests in a row, which others then granted, put an
+// endpoint's own egress in question.
+const enoughRefusals = 3
 
 // stallPersists is how long flows must have stopped for a verdict that rests on
 // nothing else. On a host that is short of processors whole seconds are no
 // rarity in a healthy stream, but they end.
 const stallPersists = 2 * time.Second
 
-// judgeByTraffic decides without a probe target, by what streams showed.
+// judgeByTraffic decides by what streams showed, where no probe target can.
 func (g *Group) judgeByTraffic(i int, now time.Time) {
 	r := &g.records[i]
 	switch {
-	case r.refusals >= 3:
-		g.condemn(i, now, NoEgress, Refused, fmt.Sprintf("refused %d requests in a row that others granted", r.refusals))
-	case r.stalls >= 2 && r.Cause == Stalled && now.Sub(r.Since) < stallPersists:
+	case r.refusals >= enoughRefusals:
+		g.condemn(i, now, Conclusion{NoEgress, Refused, .9, fmt.Sprintf("refused %d requests in a row that others granted", r.refusals)})
+	case r.stops.n >= 2 && r.Cause == Stalled && now.Sub(r.Since) < stallPersists:
 		// Two lulls may still be lulls: what is frozen stays so.
 		g.examineAt(i, r.Since.Add(stallPersists), Carry)
-	case r.stalls >= 2 && r.Cause == Stalled:
-		g.condemn(i, now, Frozen, Stalled, fmt.Sprintf("%d streams stopped in mid-flow, the last after %d KiB", r.stalls, r.stalledAt>>10))
-	case r.stalls >= 2:
-		g.condemn(i, now, Unknown, r.Cause, fmt.Sprintf("%d streams ended before a byte that arrived through others", r.stalls))
+	case r.stops.n >= 2 && (r.Cause == Stalled || r.stops.damning(now)):
+		g.condemn(i, now, Conclusion{Frozen, Stalled, .8, r.stops.String()})
+	case r.stops.n >= 2:
+		g.condemn(i, now, Conclusion{Unknown, r.Cause, 0, fmt.Sprintf("%d streams ended before a byte that arrived through others", r.stops.n)})
 	default:
-		stalls := r.stalls
-		g.clear(i, now, Alive, "one lull in one stream, and greetings are answered")
-		r.stalls = stalls // the next lull is the second
+		stops := r.stops.n
+		g.clear(i, now, Conclusion{Alive, None, .7, "one lull in one stream, and greetings are answered"})
+		r.stops.n = stops // the next lull is the second
 	}
 }
 
-// failed takes an examination that shows that the endpoint does not answer.
+// failed takes an examination that shows that the endpoint does not answer. What
+// is not enough for a verdict yet is looked at again at once.
 func (g *Group) failed(i int, x Examination) {
 	r := &g.records[i]
-	v, why := Conclude(x)
+	before := r.failures
+	failures := before + x.failures()
+	enough := failures >= Enough(x.Loss) || x.Greeting == Denied || x.Tries == 0 && failures > 1
+	x.Failures = failures
+	c := Conclude(x)
 	switch r.State {
 	case Active:
-		sure := r.failures > 0
-		g.move(i, Doubted, x.At, Unknown, x.Greeting, why)
-		r.doubt, r.failures = x.Asked, r.failures+1
-		if sure {
-			g.condemn(i, x.At, v, x.Greeting, why)
+		g.move(i, Doubted, x.At, Conclusion{Cause: c.Cause, Why: c.Why})
+		r.doubt, r.failures = x.Asked, failures
+		if enough && before > 0 {
+			g.condemn(i, x.At, c)
 		} else {
 			g.examineAt(i, x.At, Greet)
 		}
 	case Suspect, Probation, Reserve:
 		r.transfer = false
-		g.condemn(i, x.At, v, x.Greeting, why)
+		if !enough && x.Tries > 0 {
+			r.failures = failures
+			if r.doubt.IsZero() {
+				r.doubt = x.Asked
+			}
+			g.examineAt(i, x.At, Greet)
+			return
+		}
+		g.condemn(i, x.At, c)
 	case Dead:
+		if c.Verdict != Unknown && c.Verdict != r.Verdict && !r.transfer {
+			r.conclude(g.learn(i, Dead, c, x.At))
+			g.tell(i, Dead)
+		}
 		g.postpone(i, x.At)
 	default: // retired
 	}

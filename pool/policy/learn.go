@@ -51,22 +51,23 @@ func (g *Group) past(i int) *past {
 	return p
 }
 
-// learn takes a step of endpoint i into account before it is made, and returns
-// why it is made, with what is known of the hour.
-func (g *Group) learn(i int, to State, v Verdict, why string, now time.Time) string {
+// learn takes a conclusion about endpoint i into account before it is drawn, and
+// the step to another state that comes with it, if any. It returns the conclusion
+// with what is known of the hour.
+func (g *Group) learn(i int, to State, c Conclusion, now time.Time) Conclusion {
 	r := &g.records[i]
 	if r.State == Reserve && to != Dead || r.State == Retired {
-		return why // nothing was seen of it
+		return c // nothing was seen of it
 	}
 	p := g.past(i)
-	why = g.chronicle(i, to, v, why, now)
+	c = g.chronicle(i, to, c, now)
 	switch {
 	case to == Dead:
-		g.blame(p, r, v, now)
-	case r.State != Active && (to == Active || to == Reserve) && v == Alive:
+		g.blame(p, r, c.Verdict, now)
+	case r.State != Active && (to == Active || to == Reserve) && c.Verdict == Alive:
 		g.vouch(p, r, now)
 	}
-	return why
+	return c
 }
 
 // blame counts a condemned endpoint: as blocked if it is, else not at all.

@@ -1,17 +1,30 @@
 package policy
 
+// DefaultSize is how many bytes a Carry moves each way: enough to see every
+// freeze that was reported (12 to 24 KB), with a good margin.
+const DefaultSize = 64 << 10
+
 // Look is what an examination of one endpoint is to do.
 type Look struct {
 	// Depth is how thorough it is to be.
 	Depth Depth
-	// Size is how many bytes a Carry moves each way; zero is 64 KiB. More is
+	// Size is how many bytes a Carry moves each way; zero is DefaultSize. More is
 	// asked for when flows are suspected to stop later than that.
 	Size int64
-	// Doubtful asks for what a verdict needs and a routine look does not: as many
-	// independent tries as [Examination.Enough] wants, and both directions.
+	// OneWay asks for the download alone.
+	OneWay bool
+	// Tries is how many handshakes are to be made independently of each other,
+	// each for its full time; zero leaves it to the prober. Doubtful asks for what
+	// a verdict needs and a routine look does not: patience with an endpoint that
+	// has become slow, and both directions.
+	Tries    int
 	Doubtful bool
+	// Loss is the share of handshakes that fail there while all is well, as far as
+	// is known, 0 to 1.
+	Loss float64
 	// Views are from where else to look at the endpoint, beside the look that is
-	// straight from here. Nothing is seen from elsewhere if there are none.
+	// straight from here, and through whom to make the same download if its own
+	// takes long ([Examination.Usual]). Nothing is seen from elsewhere if there are none.
 	Views []Viewpoint
 	// Egress is another endpoint, known to answer, that is to be reached through
 	// the examined one: CONNECT and greeting, no credentials. Nil asks for no such

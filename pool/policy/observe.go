@@ -9,6 +9,10 @@ import (
 // other, while single lulls, far apart, are what idle destinations look like.
 const stallMemory = time.Minute
 
+// enoughStops is how many flows must have stopped, one soon after the other, to
+// keep new requests away while that is looked into.
+const enoughStops = 2
+
 // Answered tells that endpoint i has answered the greeting of a question asked
 // at the given time, and that a client made use of it then.
 func (g *Group) Answered(i int, asked, at time.Time) {
@@ -18,7 +22,7 @@ func (g *Group) Answered(i int, asked, at time.Time) {
 	if r.State == Dead && !r.transfer && r.Since.Before(asked) {
 		// Somebody had nothing better to try, and it worked. Where only a
 		// transfer shows the trouble, an answered greeting proves nothing.
-		g.move(i, Returned, at, Unknown, None, "answered a client")
+		g.move(i, Returned, at, Conclusion{Why: "answered a client"})
 		g.examineAt(i, at, Carry)
 	}
 }
@@ -45,7 +49,7 @@ func (g *Group) answered(i int, asked, at time.Time) {
 		r.doubt, r.failures = time.Time{}, 0
 	}
 	if r.State == Suspect && !r.transfer && r.doubt.IsZero() {
-		g.clear(i, at, Alive, "answers again")
+		g.clear(i, at, Conclusion{Alive, None, .95, "answers again"})
 	}
 	g.heard(i, at)
 }
@@ -83,8 +87,9 @@ func (g *Group) Observe(i int, ev Evidence) {
 		return
 	}
 	// One late answer is looked into; the second without an answer between
-	// them, or any outright failure, keeps new requests away.
-	if ev.Outcome != Overdue || r.failures > 1 {
+	// them, or any outright failure, keeps new requests away. It takes more late
+	// ones the more often that was a false alarm.
+	if ev.Outcome != Overdue || float64(r.failures) >= 2+r.alarms.count(ev.At) {
 		g.suspect(i, ev, fmt.Sprintf("%s %s", ev.Phase, ev.Outcome), false)
 	}
 	g.examineAt(i, ev.At, Greet)
@@ -100,7 +105,12 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		g.examineAt(i, ev.At, Greet)
 	case ev.Outcome == Silent && ev.Phase == Transfer:
 		if r.answered.After(ev.Asked) {
-			// The path is fine for others: one stream's trouble, not a verdict.
+			// The path is fine for others, and this flow is dead: so is every flow,
+			// one after the other, where flows are frozen.
+			r.stops.add(ev)
+			if r.stops.n >= enoughStops {
+				g.suspect(i, ev, r.stops.String(), true)
+			}
 			g.examineAt(i, ev.At, Carry)
 			return
 		}
@@ -113,7 +123,7 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		// be what silenced the stream.
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Stalled:
-		g.stall(i, ev)
+		r.stops.add(ev)
 		if ev.At.Before(r.mute) {
 			return
 		}
@@ -121,12 +131,15 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Resumed:
 		g.resumed(i, ev)
+	case ev.Outcome == Slowed:
+		r.compare = true
+		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Refused:
 		if !ev.Elsewhere {
 			return
 		}
 		r.refusals++
-		if r.refusals >= 3 {
+		if r.refusals >= enoughRefusals {
 			g.suspect(i, ev, fmt.Sprintf("refuses what others grant (reply %d)", ev.Reply), true)
 			g.examineAt(i, ev.At, Carry)
 		}
@@ -134,34 +147,24 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		if !ev.Elsewhere {
 			return // what ends after the greeting may be the destination's doing
 		}
-		g.stall(i, ev)
-		if r.stalls >= 2 {
+		r.stops.add(ev)
+		if r.stops.n >= enoughStops {
 			g.suspect(i, ev, fmt.Sprintf("%s ends in %s that works through others", ev.Phase, ev.Outcome), true)
 		}
 		g.examineAt(i, ev.At, Carry)
 	}
 }
 
-// stall counts a flow that stopped or broke off.
-func (g *Group) stall(i int, ev Evidence) {
-	r := &g.records[i]
-	if ev.At.Sub(r.stalled) > stallMemory {
-		r.stalls = 0
-	}
-	r.stalls++
-	r.stalled, r.stalledAt = ev.At, ev.Bytes
-}
-
 // resumed takes back a stall. When all are taken back, so is the doubt that they
 // raised.
 func (g *Group) resumed(i int, ev Evidence) {
 	r := &g.records[i]
-	r.stalls = max(0, r.stalls-1)
-	if r.State != Suspect || !r.transfer || r.Cause != Stalled || r.stalls > 0 || r.confirm != None {
+	r.stops.n = max(0, r.stops.n-1)
+	if r.State != Suspect || !r.transfer || r.Cause != Stalled || r.stops.n > 0 || r.confirm != None {
 		return
 	}
 	g.quiesce(i, ev.At)
-	g.clear(i, ev.At, Alive, "the flow goes on")
+	g.clear(i, ev.At, Conclusion{Alive, None, .9, "the flow goes on"})
 }
 
 // suspect puts an active endpoint in doubt. With transfer, the doubt is about
@@ -170,7 +173,7 @@ func (g *Group) suspect(i int, ev Evidence, why string, transfer bool) {
 	r := &g.records[i]
 	switch {
 	case r.State == Active:
-		g.move(i, Doubted, ev.At, Unknown, ev.Outcome, why)
+		g.move(i, Doubted, ev.At, Conclusion{Cause: ev.Outcome, Why: why})
 	case r.State == Suspect && transfer && !r.transfer:
 		r.Cause, r.Why = ev.Outcome, why // what takes more than a greeting to clear
 	}

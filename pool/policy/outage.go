@@ -124,7 +124,7 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 		o.stage = ours
 		o.pause = min(g.limits.CanaryEvery*3/2, g.limits.RetestMax)
 		o.late = now.Add(o.pause - g.limits.CanaryEvery) // the last canary was that long ago
-		g.actions = append(g.actions, Action{Kind: OutageBegan, Endpoint: -1})
+		g.actions = append(g.actions, Action{Kind: OutageBegan, Endpoint: -1, Why: g.portal()})
 	}
 	// One look a second, each time at another endpoint, so that the return of
 	// the network is noticed even if no client waits for it.
@@ -137,6 +137,17 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 	}
 	o.next = now.Add(time.Second)
 	return o.next
+}
+
+// portal says what it looks like if those that are in doubt do answer, but not as
+// endpoints do; it is empty if not.
+func (g *Group) portal() string {
+	for _, i := range g.slots {
+		if i >= 0 && (g.records[i].Cause == Garbage || g.records[i].Cause == Closed) {
+			return "every answer comes from something that is no SOCKS5 proxy: a captive portal, or addresses of something else"
+		}
+	}
+	return ""
 }
 
 // canary picks a reserve that was not asked in this outage, where least is
@@ -226,13 +237,13 @@ func (g *Group) replaceSilent(heir int, now time.Time, because, why string) bool
 		slot = g.records[worst].Slot
 		g.records[worst].Slot = -1
 		if g.records[worst].State == Active {
-			g.move(worst, Doubted, now, Unknown, Silent, why)
+			g.move(worst, Doubted, now, Conclusion{Cause: Silent, Why: why})
 		} else {
 			g.actions = append(g.actions, Action{Kind: Transition, Endpoint: worst, From: Suspect, To: Suspect, Cause: Silent, Why: why})
 		}
 	}
 	if slot >= 0 {
-		g.serve(heir, slot, now, Unknown, because)
+		g.serve(heir, slot, now, Conclusion{Why: because})
 	}
 	return slot >= 0
 }

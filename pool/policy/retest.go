@@ -2,35 +2,81 @@ package policy
 
 import "time"
 
-// condemn moves an endpoint to the dead and plans its first retest. A relapse in
-// probation goes on with the pauses from where they were.
-func (g *Group) condemn(i int, now time.Time, v Verdict, cause Outcome, why string) {
-	if g.records[i].State != Probation {
-		g.records[i].retest = 0
+// windows are for how long some blockers keep an address blocked after it has
+// drawn their attention, each new attempt beginning the time anew: 1, 3 and 10
+// min are what was reported of those at work today. Whoever retests more often
+// never gets out.
+var windows = [...]time.Duration{time.Minute, 3 * time.Minute, 10 * time.Minute}
+
+// windowMargin is how much later than that a retest comes.
+const windowMargin = 2 * time.Second
+
+// condemn moves an endpoint to the dead and plans its first retest. One that has
+// not served for long since it was dead goes on with the pauses from where they
+// were, so that one that comes and goes is tried more and more seldom.
+func (g *Group) condemn(i int, now time.Time, c Conclusion) {
+	r := &g.records[i]
+	if r.State != Probation && now.Sub(r.served) > g.limits.RetestMax {
+		r.retest = 0
 	}
-	g.move(i, Condemned, now, v, cause, why)
+	g.move(i, Condemned, now, c)
 	g.postpone(i, now)
 }
 
-// postpone plans the next retest of a dead endpoint, twice as far away as the
-// last one.
+// postpone plans the next retest of a dead endpoint, later each time.
 func (g *Group) postpone(i int, now time.Time) {
 	r := &g.records[i]
-	r.retest = min(max(2*r.retest, g.limits.RetestMin), g.limits.RetestMax)
 	r.examine = time.Time{}
-	g.examineAt(i, now.Add(g.shorten(r.retest)), Carry)
+	switch r.Verdict {
+	case Blocked, Frozen, Throttled:
+		r.retest = g.nextWindow(r.retest)
+		// Never earlier than planned: the attempt would start the time anew.
+		jitter := time.Duration(unit(g.draw()) * .03 * float64(r.retest))
+		g.examineAt(i, now.Add(r.retest+windowMargin+jitter), Carry)
+	default:
+		r.retest = min(max(2*r.retest, g.limits.RetestMin), g.limits.RetestMax)
+		g.examineAt(i, now.Add(g.shorten(r.retest)), Carry)
+	}
+}
+
+// nextWindow is the pause after one of the given length was too short: at first
+// the one that was enough for another endpoint, then the next longer one.
+func (g *Group) nextWindow(last time.Duration) time.Duration {
+	if last < g.window {
+		return g.window
+	}
+	for _, w := range windows {
+		if w > last {
+			return w
+		}
+	}
+	return max(windows[len(windows)-1], g.limits.RetestMax)
+}
+
+// learnWindow notes that i is back, after a pause that was long enough where a
+// shorter one was not.
+func (g *Group) learnWindow(i int) {
+	if r := &g.records[i]; r.interfered && r.retest > windows[0] {
+		g.window = r.retest
+	}
 }
 
 // retested takes the answered retest of a dead endpoint.
 func (g *Group) retested(i int, x Examination) {
 	r := &g.records[i]
-	v, why := Conclude(x)
-	unseen := x.Down.Outcome == None && r.transfer
-	if v != Alive || unseen && x.At.Sub(r.Since) < g.limits.RetestMax {
+	c := Conclude(x)
+	// What stops flows is not seen where nothing was carried.
+	unseen := r.transfer && x.Down.Outcome == None && !(r.Verdict == NoEgress && x.Egress == Answered)
+	if c.Verdict != Alive || unseen && x.At.Sub(r.Since) < g.limits.RetestMax {
+		if c.Verdict != Unknown && c.Verdict != Alive && c.Verdict != r.Verdict {
+			r.conclude(g.learn(i, Dead, c, x.At))
+			g.tell(i, Dead)
+		}
 		g.postpone(i, x.At)
 		return
 	}
-	g.move(i, Returned, x.At, Alive, None, why)
+	r.interfered = r.Verdict == Blocked
+	g.move(i, Returned, x.At, c)
 	r.examine = time.Time{}
 	pause := g.limits.Probation
 	if g.freeSlot() >= 0 {

@@ -12,11 +12,11 @@ func (g *Group) freeSlot() int {
 }
 
 // serve puts endpoint i into a slot.
-func (g *Group) serve(i, slot int, now time.Time, v Verdict, why string) {
-	g.move(i, Needed, now, v, None, why)
+func (g *Group) serve(i, slot int, now time.Time, c Conclusion) {
+	g.move(i, Needed, now, c)
 	r := &g.records[i]
 	g.slots[slot] = i
-	r.Slot = slot
+	r.Slot, r.served = slot, now
 	r.Exposed = true
 	r.doubt, r.failures = time.Time{}, 0
 	g.examineAt(i, now, Carry)
@@ -29,6 +29,6 @@ func (g *Group) fill(now time.Time) {
 		if i < 0 {
 			return
 		}
-		g.serve(i, g.freeSlot(), now, Unknown, "taken from the reserve")
+		g.serve(i, g.freeSlot(), now, Conclusion{Why: "taken from the reserve"})
 	}
 }

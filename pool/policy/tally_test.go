@@ -51,7 +51,7 @@ func TestBestByRecount(t *testing.T) {
 				}
 			case 6:
 				if s := g.records[i].State; s == Suspect || s == Probation || s == Reserve && r.IntN(4) == 0 {
-					g.condemn(i, at, []Verdict{Blocked, Frozen, Throttled, Down}[r.IntN(4)], Silent, "by lot")
+					g.condemn(i, at, Conclusion{[]Verdict{Blocked, Frozen, Throttled, Down}[r.IntN(4)], Silent, .9, "by lot"})
 				}
 			default:
 				at = at.Add(time.Duration(r.IntN(3000)) * time.Millisecond)

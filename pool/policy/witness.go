@@ -7,9 +7,9 @@ func (g *Group) unwitnessed(i int, x Examination) {
 	r := &g.records[i]
 	switch r.State {
 	case Active:
-		_, why := Conclude(x)
-		g.move(i, Doubted, x.At, Unknown, x.Greeting, why)
-		r.doubt, r.failures = x.Asked, r.failures+1
+		failures := r.failures + x.failures()
+		g.move(i, Doubted, x.At, Conclusion{Cause: x.Greeting, Why: Conclude(x).Why})
+		r.doubt, r.failures = x.Asked, failures
 		g.examineAt(i, x.At, Greet)
 		g.sweep(x.At)
 	case Suspect:

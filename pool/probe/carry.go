@@ -4,11 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 )
+
+// twinMost is the largest size at which there are twins, which are a quarter shorter:
+// two of each, and a comparison, are less than 256 KiB. A larger size is asked for
+// to see where flows stop, and costs enough as it is.
+const twinMost = 64 << 10
 
 // requestSilence is how long an endpoint may take over CONNECT to a configured
 // target, and the target over its first byte: there are a resolver, another
@@ -19,40 +25,117 @@ const requestSilence = 5 * time.Second
 // says nothing of the endpoint.
 var errUnfit = errors.New("not fit as a probe target")
 
-// carry downloads from one target after the other until one says something of
-// the endpoint, and puts that into x.
-func (p *Prober) carry(ctx context.Context, s policy.Spec, session *upstream.Session, x *policy.Examination) {
-	name := s.Name()
+// carriage is what the transfers of one examination share.
+type carriage struct {
+	p     *Prober
+	spec  policy.Spec
+	tries *tries
+	size  int64 // each way
+	route route
+}
+
+// transfer is what came of one transfer with one target.
+type transfer struct {
+	passed
+	// granted is whether the target itself has answered.
+	granted bool
+	// lost is whether what we sent was never acknowledged: the path is at fault.
+	lost bool
+}
+
+// carry moves bytes through the endpoint and puts into x what came of it. In a
+// doubtful look there are two downloads and two uploads at once, and whatever else
+// is asked through the endpoint, each on a connection of its own, so that what
+// strikes one does not hide the others.
+func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session, look policy.Look, x *policy.Examination) {
+	c := &carriage{p: p, spec: t.spec, tries: t, size: x.Size, route: route{rtt: t.rtt()}}
+	c.route.loss = max(look.Loss, p.memory.trace(t.spec.Name()).loss())
+	var (
+		down, up [2]passed
+		downs    *pair
+		ups      *pair
+		beside   sync.WaitGroup
+	)
+	if look.Doubtful {
+		if !look.OneWay {
+			beside.Go(func() { up[0] = c.up(ctx, c.size, ups, 0) })
+		}
+		if c.size <= twinMost {
+			less := max(c.size*3/4, 1)
+			downs, ups = new(pair), new(pair)
+			beside.Go(func() { down[1] = c.down(ctx, nil, less, downs, 1) })
+			beside.Go(func() { up[1] = c.up(ctx, less, ups, 1) })
+		}
+	} else if look.Egress == nil {
+		t.cancel()
+	}
+	var egress error
+	if look.Egress != nil {
+		beside.Go(func() { egress = c.egress(ctx, *look.Egress, x) })
+	}
+	usual := c.compare(ctx, look)
+	down[0] = c.down(ctx, session, c.size, downs, 0)
+	beside.Wait()
+	x.Usual = usual()
+	d, u := worse(down[0], down[1]), worse(up[0], up[1])
+	// Whether an endpoint serves the reserved name is known only now.
+	if u.Outcome != policy.Answered && !p.memory.trace(t.spec.Name()).served {
+		u = passed{}
+	}
+	x.Down, x.Up, x.Err = count(d, down), count(u, up), d.err
+	for _, err := range []error{u.err, egress} {
+		if x.Err == nil {
+			x.Err = err
+		}
+	}
+}
+
+// count is a passage with how many were made, and how many of them ended alike.
+func count(p passed, all [2]passed) policy.Passage {
+	for _, one := range all {
+		if one.Outcome == policy.None {
+			continue
+		}
+		p.Flows++
+		if one.Outcome == p.Outcome {
+			p.Stopped++
+		}
+	}
+	return p.Passage
+}
+
+// down downloads from one target after the other until one says something of
+// the endpoint. Without a session, or with a target more, it takes another.
+func (c *carriage) down(ctx context.Context, session *upstream.Session, size int64, twins *pair, side int) (p passed) {
+	name := c.spec.Name()
+	defer func() { twins.ended(side, p) }()
 	var doubts []error
-	for i, t := range append([]Target{reserved(p.size())}, p.Targets...) {
+	for i, t := range append([]Target{reserved(size)}, c.p.Targets...) {
 		own := i == 0
-		if own && p.memory.trace(name).shuns(time.Now()) {
+		if own && c.p.memory.trace(name).shuns(time.Now()) {
 			continue
 		}
 		if session == nil {
-			// The first one went with the target before.
-			again := p.greet(ctx, s, p.tries())
-			if again.err != nil {
-				doubts = append(doubts, again.err)
+			var err error
+			if session, err = c.tries.next(ctx); err != nil {
+				doubts = append(doubts, err)
 				break
 			}
-			session = again.session
 		}
-		d := p.download(ctx, session, name, t, own)
+		d := c.download(ctx, session, t, own, size, twins, side)
 		session = nil
 		now := time.Now()
-		if d.err == nil {
-			if own {
-				p.memory.update(name, now, func(e *trace) { e.served, e.refused = true, time.Time{} })
-			} else {
-				p.memory.succeeded(t, name, now)
-			}
-			d.report(x)
-			return
+		if own && d.granted {
+			c.p.memory.update(name, now, func(e *trace) { e.served, e.refused = true, time.Time{} })
 		}
-		if p.counts(t, own, name, d, now) {
-			d.report(x)
-			return
+		if d.err == nil {
+			if !own {
+				c.p.memory.succeeded(t, name, now)
+			}
+			return d.passed
+		}
+		if c.p.counts(t, own, name, d, now) {
+			return d.passed
 		}
 		doubts = append(doubts, fmt.Errorf("%s: %w", t, d.err))
 		if ctx.Err() != nil {
@@ -62,7 +145,29 @@ func (p *Prober) carry(ctx context.Context, s policy.Spec, session *upstream.Ses
 	if session != nil {
 		_ = session.Close()
 	}
-	x.Err = errors.Join(doubts...)
+	return passed{err: errors.Join(doubts...)}
+}
+
+// up uploads to the reserved target, which is the only one that asks for it:
+// what others do with what they are sent is not ours to try out.
+func (c *carriage) up(ctx context.Context, size int64, twins *pair, side int) (p passed) {
+	name := c.spec.Name()
+	defer func() { twins.ended(side, p) }()
+	if c.p.memory.trace(name).shuns(time.Now()) {
+		return passed{}
+	}
+	session, err := c.tries.next(ctx)
+	if err != nil {
+		return passed{}
+	}
+	d := c.upload(ctx, session, size, twins, side)
+	if d.granted {
+		c.p.memory.update(name, time.Now(), func(e *trace) { e.served, e.refused = true, time.Time{} })
+	}
+	if errors.Is(d.err, errUnfit) || d.Outcome == policy.Local {
+		return passed{}
+	}
+	return d.passed
 }
 
 // shuns is true if the endpoint has lately refused the reserved name.
@@ -71,15 +176,15 @@ func (e trace) shuns(now time.Time) bool {
 }
 
 // counts is whether a failed download is held against the endpoint.
-func (p *Prober) counts(t Target, own bool, name string, d download, now time.Time) bool {
-	if errors.Is(d.err, errUnfit) || d.outcome == policy.None || d.outcome == policy.Local {
+func (p *Prober) counts(t Target, own bool, name string, d transfer, now time.Time) bool {
+	if errors.Is(d.err, errUnfit) || d.Outcome == policy.None || d.Outcome == policy.Local {
 		return false
 	}
 	if !own {
-		return p.memory.failed(t, name, d.bytes > 0, now)
+		return p.memory.failed(t, name, d.Bytes > 0, now)
 	}
 	// An endpoint that is not ours has to fail with a name that does not exist.
-	if d.bytes > 0 || d.lost || p.memory.trace(name).served {
+	if d.Bytes > 0 || d.lost || p.memory.trace(name).served {
 		return true
 	}
 	p.memory.update(name, now, func(e *trace) { e.refused = now })

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
@@ -18,57 +19,54 @@ import (
 // slack is how much may come beside the body: headers, and the frame of TLS.
 const slack = 64 << 10
 
-// download is what came of one download through an endpoint.
-type download struct {
-	outcome policy.Outcome
-	reply   upstream.Reply
-	bytes   int64         // that came over the connection after the endpoint's reply
-	took    time.Duration // from the request to the last of them
-	lost    bool          // what we sent was never acknowledged: the path is at fault
-	err     error
-}
-
-// report puts the download into an examination.
-func (d download) report(x *policy.Examination) {
-	x.Down, x.Err = policy.Passage{Outcome: d.outcome, Reply: uint8(d.reply), Bytes: d.bytes}, d.err
-	if d.bytes > 0 {
-		x.Down.Rate = float64(d.bytes) / max(d.took, time.Microsecond).Seconds()
-	}
-}
-
-// download asks for the target and reads Size bytes of it. It uses up the
-// session, and has closed its connection when it returns.
-func (p *Prober) download(ctx context.Context, session *upstream.Session, endpoint string, t Target, own bool) (d download) {
+// download asks for the target and reads size bytes of it. It uses up the session, and has closed its connection when it returns.
+func (c *carriage) download(ctx context.Context, session *upstream.Session, t Target, own bool, size int64, twins *pair, side int) (d transfer) {
 	raw := session.Conn()
-	step := p.silence(endpoint, 0)
-	first := max(step, requestSilence)
+	name := c.spec.Name()
+	silence := c.p.silence(name, c.route.rtt)
+	first := max(silence, requestSilence)
 	if own {
-		first = step
+		first = silence
 	}
+	began := time.Now()
 	if d.lost, d.err = ask(ctx, session, t.address(), first); d.err != nil {
-		d.outcome = upstream.Classify(d.err)
-		errors.As(d.err, &d.reply)
-		return d
+		return d.refused()
 	}
 	defer func() { _ = raw.Close() }()
-	defer onEnd(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })()
+	defer onEnd(ctx, func() { _ = raw.SetDeadline(past) })()
 
-	m := &meter{Conn: raw, ctx: ctx, step: step, first: first, limit: p.size() + slack, began: time.Now()}
-	m.last = m.began
-	if err := p.fetch(m, t); err != nil {
-		d.err = &upstream.Error{Op: policy.Transfer, Endpoint: endpoint, Err: err}
+	now := time.Now()
+	f := &pace{
+		route: c.route, size: c.size, first: first, calm: c.p.calm(calmDown),
+		began: now, last: now, pair: twins, side: side,
 	}
-	d.bytes, d.took = m.bytes, m.last.Sub(m.began)
-	d.outcome = upstream.Classify(d.err)
-	if d.outcome == policy.Silent {
-		d.lost = d.bytes == 0 && isLost(raw)
-		if d.bytes > 0 {
-			d.outcome = policy.Stalled
-			d.err = fmt.Errorf("stalled after %d bytes: %w", d.bytes, d.err)
-		}
+	if !own {
+		f.rtt = max(f.rtt, now.Sub(began)) // the way to the target is a part of it
+	}
+	_ = upstream.KeepAlive(raw, probeEvery, probeEvery)
+	m := &meter{Conn: raw, ctx: ctx, pace: f, limit: size + slack}
+	granted, err := c.p.fetch(m, t, size)
+	if err != nil {
+		err = &upstream.Error{Op: policy.Transfer, Endpoint: name, Err: err}
+	}
+	d = transfer{passed: f.passed(err), granted: granted}
+	if d.Outcome == policy.Silent {
+		d.lost = isLost(raw)
 	}
 	return d
 }
+
+// refused is a transfer that came to an end with the request.
+func (d transfer) refused() transfer {
+	d.Outcome = upstream.Classify(d.err)
+	if reply, ok := errors.AsType[upstream.Reply](d.err); ok {
+		d.Reply = uint8(reply)
+	}
+	return d
+}
+
+// past is a deadline that ends I/O at once.
+var past = time.Unix(1, 0)
 
 // ask sends CONNECT and waits for the reply. If none comes, lost says whether
 // the bytes of the request were still unacknowledged shortly before the end;
@@ -106,8 +104,8 @@ func isLost(c net.Conn) bool {
 	return ok && flow.Unacked > 0 && flow.Acked < flow.Sent
 }
 
-// fetch does the HTTP.
-func (p *Prober) fetch(c net.Conn, t Target) error {
+// fetch does the HTTP, and says whether the target has granted what was asked for.
+func (p *Prober) fetch(c net.Conn, t Target, size int64) (granted bool, err error) {
 	if t.TLS {
 		config := p.TLS.Clone()
 		if config == nil {
@@ -120,75 +118,81 @@ func (p *Prober) fetch(c net.Conn, t Target) error {
 		secure := tls.Client(c, config)
 		if err := secure.Handshake(); err != nil {
 			if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-				return fmt.Errorf("%w: %w", errUnfit, err)
+				return false, fmt.Errorf("%w: %w", errUnfit, err)
 			}
-			return err
+			return false, err
 		}
 		c = secure
 	}
 	req, err := http.NewRequest(http.MethodGet, t.String(), nil)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errUnfit, err)
+		return false, fmt.Errorf("%w: %w", errUnfit, err)
 	}
 	req.Close = true
 	req.Header.Set("Accept-Encoding", "identity")
 	if err := req.Write(c); err != nil {
-		return err
+		return false, err
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(c), req)
 	if err != nil {
-		return err
+		return false, err
 	}
 	// The body is not closed: that would read on to its end. The connection is.
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%w: status %d", errUnfit, resp.StatusCode)
+		return false, fmt.Errorf("%w: status %d", errUnfit, resp.StatusCode)
 	}
-	switch n, err := io.CopyN(io.Discard, resp.Body, p.want(t)); {
+	switch n, err := io.CopyN(io.Discard, resp.Body, want(t, size)); {
 	case errors.Is(err, io.EOF):
-		return fmt.Errorf("%w: only %d bytes long", errUnfit, n)
+		return true, fmt.Errorf("%w: only %d bytes long", errUnfit, n)
 	case err != nil:
-		return err
+		return true, err
 	}
-	return nil
+	return true, nil
 }
 
-// want is how much of a target is read.
-func (p *Prober) want(t Target) int64 {
+// want is how much of a target is moved.
+func want(t Target, size int64) int64 {
 	if t.Host == ReservedHost {
-		return min(p.size(), ReservedLimit)
+		return min(size, ReservedLimit)
 	}
-	return p.size()
+	return size
 }
 
-// meter counts what comes over a connection and ends it when nothing does for
-// a while.
+// meter counts what comes over a connection, and ends it as its pace says.
 type meter struct {
 	net.Conn
-	ctx         context.Context
-	first, step time.Duration // the longest silence before and after the first byte
-	limit       int64         // on bytes
-	began, last time.Time
-	bytes       int64
+	ctx   context.Context
+	pace  *pace
+	limit int64 // on bytes
+	slow  error
 }
 
 func (m *meter) Read(b []byte) (int, error) {
-	step := m.step
-	if m.bytes == 0 {
-		step = m.first
-	}
-	if m.bytes > m.limit {
+	if m.pace.bytes > m.limit {
 		return 0, fmt.Errorf("%w: more than %d bytes of headers", errUnfit, slack)
 	}
-	_ = m.Conn.SetReadDeadline(time.Now().Add(step))
-	// The context's end sets a deadline in the past, which must not be lost to
-	// the line above.
-	if err := m.ctx.Err(); err != nil {
-		return 0, err
+	for {
+		if m.slow != nil {
+			return 0, m.slow
+		}
+		now := time.Now()
+		wait, err := m.pace.check(now, m.Conn)
+		if err != nil {
+			return 0, err
+		}
+		_ = m.Conn.SetReadDeadline(now.Add(wait))
+		// The context's end sets a deadline in the past, which must not be lost to
+		// the line above.
+		if err := m.ctx.Err(); err != nil {
+			return 0, err
+		}
+		n, err := m.Conn.Read(b)
+		if n > 0 {
+			m.slow = m.pace.moved(int64(n), time.Now())
+		}
+		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			continue
+		}
+		return n, err
 	}
-	n, err := m.Conn.Read(b)
-	if n > 0 {
-		m.bytes += int64(n)
-		m.last = time.Now()
-	}
-	return n, err
 }

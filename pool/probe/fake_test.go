@@ -34,7 +34,13 @@ func (e *endpoint) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	time.Sleep(e.latency)
+	if e.latency > 0 {
+		select {
+		case <-time.After(e.latency):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	if e.refuse != nil {
 		return nil, e.refuse
 	}

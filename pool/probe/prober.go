@@ -12,10 +12,11 @@ import (
 
 // The defaults of Prober.
 const (
-	DefaultSize    = 64 << 10
-	DefaultTries   = 3
-	DefaultSilence = time.Second
-	DefaultLimit   = 15 * time.Second
+	DefaultSize          = policy.DefaultSize
+	DefaultTries         = 3
+	DefaultDoubtfulTries = 5
+	DefaultSilence       = time.Second
+	DefaultLimit         = 15 * time.Second
 )
 
 // Prober examines endpoints. The zero value is ready to use; its fields must not
@@ -23,19 +24,23 @@ const (
 type Prober struct {
 	// Upstream reaches the endpoints; nil is the zero Dialer.
 	Upstream *upstream.Dialer
-	// Targets are tried in their order after the reserved one.
+	// Targets are tried in their order after the reserved one. They are
+	// downloaded from, never uploaded to.
 	Targets []Target
-	// Size is how many bytes a download has to bring; zero: 64 KiB. The
-	// reserved target gives no more than ReservedLimit.
+	// Size is how many bytes a transfer moves where the look does not say;
+	// zero: 64 KiB. The reserved target gives and takes no more than
+	// ReservedLimit.
 	Size int64
-	// Tries is how many handshakes are made at once; zero: 3. A lost SYN then
-	// costs no second.
+	// Tries is how many handshakes are made at once; zero: 3, and 5 in a doubtful
+	// look. A lost SYN then costs no second.
 	Tries int
 	// Silence is how long nothing may come before that is called silence; zero:
-	// 1 s. Four round trips, as far as known, are the least.
+	// 1 s. Four round trips, as far as known, are the least. A transfer that has
+	// begun is given half as much again; see pace.
 	Silence time.Duration
-	// Limit is for a whole examination; zero: 15 s. A download that still runs
-	// then counts as stalled, with its Rate.
+	// Limit is for a whole examination; zero: 15 s. A transfer that still runs
+	// then counts as slowed, or as stalled if nothing has come of late, with its
+	// Rate. Few come near it: see the package's documentation.
 	Limit time.Duration
 	// TLS is used for https targets; nil is the zero Config.
 	TLS *tls.Config
@@ -58,33 +63,52 @@ func (p *Prober) Probe(ctx context.Context, s policy.Spec, look policy.Look) pol
 
 	x := policy.Examination{Asked: time.Now(), Depth: look.Depth}
 	p.memory.touch(s.Name(), x.Asked)
-	t := p.greet(limited, s, p.tries())
-	x.RTT, x.Err = t.rtt, t.err
-	x.Greeting = outcome(ctx, t.err)
-	if t.err != nil {
-		x.Phase = t.phase
-	} else if t.rtt > 0 {
-		p.memory.update(s.Name(), x.Asked, func(e *trace) { e.rtt = t.rtt })
+	v := p.lookThrough(limited, s, look.Views)
+	t := p.knock(limited, s, p.tries(look), p.patience(look))
+	session := t.first()
+	if session != nil {
+		// What answers here runs, and nobody else has to be asked.
+		v.cancel()
 	}
-	if t.session != nil {
-		if look.Depth == policy.Carry {
-			p.carry(limited, s, t.session, &x)
-			if ctx.Err() != nil && x.Down.Outcome != policy.Answered {
-				x.Down.Outcome, x.Err = policy.None, ctx.Err()
-			}
-		}
-		_ = t.session.Close()
+	switch {
+	case session == nil:
+	case look.Depth == policy.Carry:
+		x.Size = p.size(look)
+		p.carry(limited, t, session, look, &x)
+	default:
+		_ = session.Close()
+	}
+	sum := t.end()
+	x.Tries, x.Failures, x.RTT = sum.tries, sum.failures, sum.rtt
+	if session != nil {
+		x.Greeting = policy.Answered
+		p.memory.handshakes(s.Name(), x.Asked, sum)
+	} else {
+		x.Greeting, x.Phase, x.Err = sum.outcome, sum.phase, sum.err
+	}
+	x.Loss = p.memory.trace(s.Name()).loss()
+	x.Views = v.wait()
+	if ctx.Err() != nil {
+		unseen(&x, ctx.Err())
 	}
 	x.At = time.Now()
 	return x
 }
 
-// outcome is Classify, but for what the caller has ended.
-func outcome(ctx context.Context, err error) policy.Outcome {
-	if err != nil && ctx.Err() != nil {
-		return policy.None
+// unseen takes out of an examination that was broken off what it has not seen.
+func unseen(x *policy.Examination, why error) {
+	if x.Greeting != policy.Answered {
+		x.Greeting, x.Phase, x.Err = policy.None, 0, why
+		x.Tries, x.Failures = 0, 0
 	}
-	return upstream.Classify(err)
+	for _, passage := range []*policy.Passage{&x.Down, &x.Up} {
+		if x.Depth == policy.Carry && passage.Outcome != policy.Answered {
+			passage.Outcome, x.Err = policy.None, why
+		}
+	}
+	if x.Egress != policy.Answered {
+		x.Egress, x.EgressReply = policy.None, 0
+	}
 }
 
 func (p *Prober) upstream() *upstream.Dialer {
@@ -94,18 +118,40 @@ func (p *Prober) upstream() *upstream.Dialer {
 	return p.Upstream
 }
 
-func (p *Prober) tries() int {
-	if p.Tries <= 0 {
-		return DefaultTries
+func (p *Prober) tries(look policy.Look) int {
+	switch {
+	case p.Tries > 0:
+		return p.Tries
+	case look.Tries > 0:
+		return look.Tries
+	case look.Doubtful:
+		return DefaultDoubtfulTries
 	}
-	return p.Tries
+	return DefaultTries
 }
 
-func (p *Prober) size() int64 {
-	if p.Size <= 0 {
-		return DefaultSize
+// patience is how long a TCP handshake may take at least. An endpoint that has
+// become slow is not to be taken for one that is silent: where a verdict hangs on
+// it, it gets the time of the longest ways that there are, over satellites and
+// through full buffers, and a lost SYN that of its first repetition.
+func (p *Prober) patience(look policy.Look) time.Duration {
+	if look.Doubtful {
+		return p.calm(slowHandshake)
 	}
-	return p.Size
+	return 0
+}
+
+// slowHandshake is that time. Assumption: a verdict has to be there within 3 s.
+const slowHandshake = 2200 * time.Millisecond
+
+func (p *Prober) size(look policy.Look) int64 {
+	switch {
+	case look.Size > 0:
+		return look.Size
+	case p.Size > 0:
+		return p.Size
+	}
+	return DefaultSize
 }
 
 func (p *Prober) floor() time.Duration {

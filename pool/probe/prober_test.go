@@ -79,7 +79,8 @@ func TestOneAnsweredTryIsEnough(t *testing.T) {
 		}}
 		p := &probe.Prober{Upstream: d, Tries: 3}
 		x := p.Probe(t.Context(), spec(t, first), policy.Look{Depth: policy.Greet})
-		if x.Greeting != policy.Answered || x.RTT != 50*time.Millisecond || x.At.Sub(x.Asked) != 50*time.Millisecond {
+		// The third begins 50 ms after the first.
+		if x.Greeting != policy.Answered || x.RTT != 50*time.Millisecond || x.At.Sub(x.Asked) != 100*time.Millisecond {
 			t.Errorf("got %+v", x)
 		}
 	})
@@ -94,11 +95,11 @@ func TestCarry(t *testing.T) {
 		took  time.Duration
 	}{
 		{"own, whole", own(serveHTTP(whole, whole, 0)), policy.Answered, [2]int64{whole, whole + 512}, 0},
-		{"own, frozen", own(serveHTTP(whole, 16<<10, 0)), policy.Stalled, [2]int64{16 << 10, 17 << 10}, time.Second},
-		{"own, policed", own(serveHTTP(whole, whole, 250*time.Millisecond)), policy.Answered, [2]int64{whole, whole + 512}, 3750 * time.Millisecond},
-		{"own, hardly a trickle", own(serveHTTP(1<<20, 1<<20, 950*time.Millisecond)), policy.Stalled, [2]int64{60 << 10, 80 << 10}, 15 * time.Second},
+		{"own, frozen", own(serveHTTP(whole, 16<<10, 0)), policy.Stalled, [2]int64{16 << 10, 17 << 10}, 1500 * time.Millisecond},
+		{"own, policed", own(serveHTTP(whole, whole, 250*time.Millisecond)), policy.Slowed, [2]int64{40 << 10, 48 << 10}, 2500 * time.Millisecond},
+		{"own, hardly a trickle", own(serveHTTP(1<<20, 1<<20, 950*time.Millisecond)), policy.Slowed, [2]int64{12 << 10, 20 << 10}, 2850 * time.Millisecond},
 		{"foreign, whole", foreign(0, serveHTTP(1<<20, 1<<20, 0)), policy.Answered, [2]int64{whole, whole + 8192}, 0},
-		{"foreign, frozen", foreign(0, serveHTTP(1<<20, 16<<10, 0)), policy.Stalled, [2]int64{16 << 10, 17 << 10}, time.Second},
+		{"foreign, frozen", foreign(0, serveHTTP(1<<20, 16<<10, 0)), policy.Stalled, [2]int64{16 << 10, 17 << 10}, 1500 * time.Millisecond},
 		{"foreign, target down", foreign(5, nil), policy.None, [2]int64{}, 0},
 		{"foreign, target gone", foreign(0, serveStatus(404)), policy.None, [2]int64{}, 0},
 		{"foreign, target short", foreign(0, serveHTTP(100, 100, 0)), policy.None, [2]int64{}, 0},

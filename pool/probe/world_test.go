@@ -27,16 +27,22 @@ type lab struct {
 
 func inLab(t *testing.T, f func(t *testing.T, l *lab)) {
 	t.Helper()
+	inLabAt(t, 80*time.Millisecond, testenv.Config{Seed: 1}, 0, f)
+}
+
+// inLabAt is inLab at another distance, with a share of packets lost.
+func inLabAt(t *testing.T, rtt time.Duration, c testenv.Config, loss float64, f func(t *testing.T, l *lab)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := testenv.New(testenv.Config{Seed: 1})
+		w := testenv.New(c)
 		defer func() {
 			if err := w.Close(); err != nil {
 				t.Error(err)
 			}
 		}()
-		l := &lab{World: w, isp: w.ISP("north", testenv.ISPConfig{Latency: 20 * time.Millisecond})}
+		l := &lab{World: w, isp: w.ISP("north", testenv.ISPConfig{Latency: rtt / 4, Loss: loss})}
 		l.cloud = w.Cloud("amazon", testenv.CloudConfig{
-			Prefixes: []netip.Prefix{netip.MustParsePrefix("52.58.0.0/15")}, Latency: 20 * time.Millisecond,
+			Prefixes: []netip.Prefix{netip.MustParsePrefix("52.58.0.0/15")}, Latency: rtt / 4,
 		})
 		l.prober = &probe.Prober{Upstream: &upstream.Dialer{Dial: l.isp.DialContext}}
 		l.endpoint = l.launch(t)
@@ -71,7 +77,7 @@ func TestExaminationsOfTheWorld(t *testing.T) {
 		{"reset", func(l *lab) { l.block(blocker.Reset()) }, policy.Reset, policy.Connect, policy.None, time.Second},
 		{"rejected", func(l *lab) { l.block(blocker.Reject()) }, policy.Rejected, policy.Connect, policy.None, time.Second},
 		{"frozen after 16 KiB", func(l *lab) { l.block(blocker.Freeze(16 << 10)) }, policy.Answered, 0, policy.Stalled, 2 * time.Second},
-		{"policed to 16 KiB/s", func(l *lab) { l.block(blocker.Police(16 << 10)) }, policy.Answered, 0, policy.Answered, 6 * time.Second},
+		{"policed to 16 KiB/s", func(l *lab) { l.block(blocker.Police(16 << 10)) }, policy.Answered, 0, policy.Slowed, 4 * time.Second},
 		{"process stopped", func(l *lab) { l.endpoint.Hang() }, policy.Silent, policy.Greeting, policy.None, 1100 * time.Millisecond},
 		{"process dead", func(l *lab) { l.endpoint.Stop() }, policy.Reset, policy.Connect, policy.None, time.Second},
 		{"host dead", func(l *lab) { l.endpoint.Vanish() }, policy.Silent, policy.Connect, policy.None, time.Second},

@@ -1,0 +1,90 @@
+package policy
+
+import "time"
+
+// inquire is the examination of i that is due now: of one that is in doubt, or was
+// condemned, with all that a verdict needs.
+func (g *Group) inquire(i int, now time.Time) Action {
+	r := &g.records[i]
+	a := Action{Kind: Examine, Endpoint: i, Depth: r.depth, Loss: g.lossOf(i, now)}
+	r.depth = Greet
+	doubtful := g.sampled(i) || r.doubtful()
+	doubted := doubtful || r.State == Dead || r.State == Probation
+	if doubted {
+		a.Controls = g.controls(i)
+	}
+	a.Outside = r.doubtful() && len(a.Controls) == 0 && g.outside(now)
+	if doubtful {
+		a.Doubtful = true
+		a.Tries = max(Enough(a.Loss)-r.failures, fewestFailures)
+	}
+	if doubted {
+		a.Views = g.sightlines(i)
+	}
+	if a.Depth == Greet {
+		return a
+	}
+	if j := g.other(i); j >= 0 {
+		a.Egress = []int{j}
+	}
+	if r.compare {
+		a.Doubtful, a.Views = true, g.sightlines(i)
+		a.Size, a.OneWay = slowSize, true
+	}
+	if size, oneWay := r.stops.look(); size > a.Size {
+		a.Size, a.OneWay = size, oneWay
+	}
+	return a
+}
+
+// slowSize is how many bytes show a rate on long paths too: with 64 KiB it is slow
+// start that limits it.
+const slowSize = 256 << 10
+
+// mostViews is how many others look at a suspect.
+const mostViews = 2
+
+// sightlines picks active endpoints through which i can be seen from elsewhere:
+// free of doubt, of other prefixes than i, and each with another as its control.
+func (g *Group) sightlines(i int) []Sightline {
+	var lines []Sightline
+	n := len(g.slots)
+	turn := int(g.draw() % uint64(n))
+	for k := range n {
+		v := g.slots[(turn+k)%n]
+		if !g.canView(v, i) {
+			continue
+		}
+		line := Sightline{Viewer: v, Control: Outside}
+		for m := range n {
+			if c := g.slots[(turn+k+1+m)%n]; c != v && g.canView(c, i) {
+				line.Control = c
+				break
+			}
+		}
+		if lines = append(lines, line); len(lines) == mostViews {
+			break
+		}
+	}
+	return lines
+}
+
+// canView says whether j can look at i, or be the control of one who does.
+func (g *Group) canView(j, i int) bool {
+	return j >= 0 && j != i && g.records[j].State == Active && !g.records[j].doubtful() &&
+		g.records[j].prefix != g.records[i].prefix && !g.records[j].answered.IsZero()
+}
+
+// other is an active endpoint free of doubt, by lot, that i can be asked to reach;
+// -1 if there is none.
+func (g *Group) other(i int) int {
+	n := len(g.slots)
+	turn := int(g.draw() % uint64(n))
+	for k := range n {
+		j := g.slots[(turn+k)%n]
+		if j >= 0 && j != i && g.records[j].State == Active && !g.records[j].doubtful() && !g.records[j].answered.IsZero() {
+			return j
+		}
+	}
+	return -1
+}

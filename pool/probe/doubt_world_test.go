@@ -1,0 +1,98 @@
+package probe_test
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/pool/policy"
+	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/blocker"
+)
+
+// doubtful is what a pool asks of a suspect.
+var doubtful = policy.Look{Depth: policy.Carry, Doubtful: true}
+
+// spent is how many bytes have crossed the border to and from the endpoint.
+func (l *lab) spent(h *testenv.Host) int64 {
+	p := l.Ledger().Path("north", netip.AddrPortFrom(h.Addr(), h.Spec().Port))
+	return p.Up + p.Down
+}
+
+// What stops and what is slow are told apart, each way, in time, and at a price
+// that is known.
+func TestStalledAndSlowed(t *testing.T) {
+	type want struct {
+		down, up []policy.Outcome
+		// at is where the flow stops.
+		at int64
+	}
+	answered, stalled, slowed := []policy.Outcome{policy.Answered}, []policy.Outcome{policy.Stalled}, []policy.Outcome{policy.Slowed}
+	either := []policy.Outcome{policy.Slowed, policy.Answered}
+	cases := map[string]struct {
+		do   blocker.Action
+		dir  blocker.Direction
+		want want
+	}{
+		"police 16 kbit/s":       {blocker.Police(2000), blocker.Both, want{slowed, slowed, 0}},
+		"police 64 kbit/s":       {blocker.Police(8000), blocker.Both, want{slowed, slowed, 0}},
+		"police 256 kbit/s":      {blocker.Police(32000), blocker.Both, want{either, either, 0}},
+		"police 16 kbit/s down":  {blocker.Police(2000), blocker.Down, want{slowed, answered, 0}},
+		"police 16 kbit/s up":    {blocker.Police(2000), blocker.Up, want{answered, slowed, 0}},
+		"police 64 kbit/s up":    {blocker.Police(8000), blocker.Up, want{answered, slowed, 0}},
+		"police 1 Mbit/s, twice": {blocker.Police(125000), blocker.Both, want{answered, answered, 0}},
+	}
+	for _, kib := range []int64{8, 16, 24, 48} {
+		freeze := blocker.Freeze(kib << 10)
+		cases[fmt.Sprintf("freeze %d KiB", kib)] = struct {
+			do   blocker.Action
+			dir  blocker.Direction
+			want want
+		}{freeze, blocker.Both, want{stalled, stalled, kib << 10}}
+		cases[fmt.Sprintf("freeze %d KiB down", kib)] = struct {
+			do   blocker.Action
+			dir  blocker.Direction
+			want want
+		}{freeze.Counting(blocker.Down), blocker.Both, want{stalled, answered, kib << 10}}
+		cases[fmt.Sprintf("freeze %d KiB up", kib)] = struct {
+			do   blocker.Action
+			dir  blocker.Direction
+			want want
+		}{freeze.Counting(blocker.Up), blocker.Both, want{answered, stalled, kib << 10}}
+	}
+	for name, tc := range cases {
+		for _, rtt := range []time.Duration{20, 80, 150, 300} {
+			t.Run(fmt.Sprintf("%s at %d ms", name, rtt), func(t *testing.T) {
+				inLabAt(t, rtt*time.Millisecond, testenv.Config{Seed: 1}, 0, func(t *testing.T, l *lab) {
+					l.isp.Add(blocker.Rule{When: blocker.When{Dir: tc.dir}, Do: tc.do})
+					x := l.prober.Probe(t.Context(), l.endpoint.Spec(), doubtful)
+					took := x.At.Sub(x.Asked)
+					for _, way := range []struct {
+						name string
+						got  policy.Passage
+						want []policy.Outcome
+					}{{"down", x.Down, tc.want.down}, {"up", x.Up, tc.want.up}} {
+						found := false
+						for _, w := range way.want {
+							found = found || way.got.Outcome == w
+						}
+						if !found {
+							t.Errorf("%s: %v after %d bytes in %v, want %v (%v)", way.name, way.got.Outcome, way.got.Bytes, took, way.want, x.Err)
+						}
+						if way.got.Outcome == policy.Stalled && (way.got.Bytes > tc.want.at || way.got.Bytes < tc.want.at*2/5) {
+							t.Errorf("%s: stalled after %d bytes, want about %d", way.name, way.got.Bytes, tc.want.at)
+						}
+					}
+					if took > 5*time.Second {
+						t.Errorf("took %v", took)
+					}
+					if n := l.spent(l.endpoint); n > 256<<10 {
+						t.Errorf("%d bytes spent", n)
+					}
+					t.Logf("%v; down %v %d %.0f B/s; up %v %d %.0f B/s; %d bytes", took, x.Down.Outcome, x.Down.Bytes, x.Down.Rate, x.Up.Outcome, x.Up.Bytes, x.Up.Rate, l.spent(l.endpoint))
+				})
+			})
+		}
+	}
+}

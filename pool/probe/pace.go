@@ -1,0 +1,171 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/pool/policy"
+	"github.com/paperplane-relay/paperplane/pool/upstream"
+)
+
+// A flow that is policed to a few kilobits a second is silent for seconds at a
+// time, as its sender waits longer and longer before it tries again; one that is
+// frozen is silent for good. They are told apart by what the flow did before, by
+// its twin, and by whether the path itself still answers.
+const (
+	// calmDown and calmUp are the least silence of a flow under way that makes it
+	// stalled. The sender's third retransmission, 7 times 200 ms and its round
+	// trips after the loss, brings a packet through a policer of 16 kbit/s. In a
+	// download it is the far kernel's, which the answered keep-alive probes give
+	// time to; in an upload nothing else is sent.
+	calmDown = 1500 * time.Millisecond
+	calmUp   = 2 * time.Second
+	// calmMost is the longest silence that is waited for, whatever speaks for the
+	// flow: a verdict shall be there within 5 s, at round trips of up to 300 ms.
+	calmMost = 3500 * time.Millisecond
+	// settled is how many bytes a flow has to bring before its gaps tell of its
+	// pace: until then they are the destination's.
+	settled = 4 << 10
+	// slowAfter, or ten round trips if they are more, is how long a flow may take
+	// to show its pace.
+	slowAfter = 2500 * time.Millisecond
+	// slowBelow is the share of what a path allows below which a flow is slowed.
+	slowBelow = 0.25
+	// tick is how often a flow is looked at, at least.
+	tick = 100 * time.Millisecond
+	// probeEvery is the keep-alive of a download: the least that a kernel takes.
+	probeEvery = time.Second
+)
+
+var (
+	// errSlowed means that a flow was ended for being slow.
+	errSlowed = errors.New("slower than a quarter of what the path allows")
+	// errQuiet means that a flow was ended for silence.
+	errQuiet = fmt.Errorf("nothing came: %w", os.ErrDeadlineExceeded)
+)
+
+// route is what is known of the way of a flow.
+type route struct {
+	rtt  time.Duration
+	loss float64 // 0 to 1; zero is unknown, or none
+}
+
+// allows is how many bytes a second a transfer of so many bytes would come to, if
+// nobody interfered.
+func (r route) allows(size int64) float64 { return policy.Allowed(size, r.rtt, r.loss) }
+
+// pace watches one flow. It is used by one goroutine.
+type pace struct {
+	route
+	size  int64         // that the longer of two twins is to move
+	first time.Duration // the longest silence before anything has moved
+	calm  time.Duration // and the shortest after that
+	began time.Time
+	last  time.Time     // when something last moved
+	bytes int64         // that have
+	ahead int64         // and those that may have, as it was not acknowledged yet
+	gap   time.Duration // the longest between two movements, once settled
+	// alive is whether, during the present silence, the path has answered.
+	alive bool
+	pair  *pair
+	side  int
+}
+
+// moved notes that n bytes more have, and reports errSlowed if the flow is to be
+// ended for its slowness. It is asked only as it moves: what has stopped is not
+// slow.
+func (f *pace) moved(n int64, now time.Time) error {
+	if f.bytes >= settled {
+		f.gap = max(f.gap, now.Sub(f.last))
+	}
+	f.bytes += n
+	f.last, f.alive = now, false
+	took := now.Sub(f.began)
+	if took < max(slowAfter, 10*f.rtt) {
+		return nil
+	}
+	slow := float64(f.bytes) < slowBelow*f.allows(f.size)*took.Seconds()
+	if f.pair.slow(f.side, slow) {
+		return errSlowed
+	}
+	return nil
+}
+
+// quiet is how long nothing may move. A flow whose twin has come through, or
+// whose path goes on answering, is given as much again for each: it is more
+// likely to go on.
+func (f *pace) quiet(now time.Time, c net.Conn) time.Duration {
+	through := f.pair.through(f.side, max(f.bytes, f.ahead))
+	if f.bytes == 0 {
+		if through {
+			return 2 * f.first
+		}
+		return f.first
+	}
+	base := max(f.calm, 4*f.rtt)
+	share := time.Duration(1)
+	if through {
+		share++
+	}
+	silent := now.Sub(f.last)
+	if flow, ok := upstream.ReadFlow(c); ok && silent >= base && flow.LastAck < silent-f.rtt {
+		f.alive = true
+	}
+	if f.alive {
+		share++
+	}
+	return max(base, min(max(share*base, 4*f.gap), calmMost))
+}
+
+// check reports errQuiet if nothing has moved for too long, or else how long to
+// wait before it is to be asked again.
+func (f *pace) check(now time.Time, c net.Conn) (time.Duration, error) {
+	silent := now.Sub(f.last)
+	limit := f.quiet(now, c)
+	if silent >= limit {
+		return 0, errQuiet
+	}
+	return max(min(tick, limit-silent), time.Millisecond), nil
+}
+
+// passed is what has come of the flow when it ended with err.
+func (f *pace) passed(err error) passed {
+	p := passed{err: err, alive: f.alive}
+	p.Bytes, p.Rate, p.Outcome = f.bytes, f.rate(), f.outcome(err)
+	p.slow = p.Rate < slowBelow*f.allows(f.size)
+	if p.Outcome == policy.Stalled || p.Outcome == policy.Slowed {
+		p.err = fmt.Errorf("%s after %d bytes: %w", p.Outcome, p.Bytes, err)
+	}
+	return p
+}
+
+// rate is how fast it went so far, in bytes a second.
+func (f *pace) rate() float64 {
+	if f.bytes == 0 {
+		return 0
+	}
+	return float64(f.bytes) / max(f.last.Sub(f.began), time.Microsecond).Seconds()
+}
+
+// outcome is what an end of the flow, by err, shows. At the end of the
+// examination's time, what has moved of late is slow.
+func (f *pace) outcome(err error) policy.Outcome {
+	switch o := upstream.Classify(err); {
+	case errors.Is(err, errSlowed):
+		return policy.Slowed
+	case o != policy.Silent || f.bytes == 0:
+		return o
+	case time.Since(f.last) < max(f.calm, 4*f.rtt):
+		return policy.Slowed
+	}
+	return policy.Stalled
+}
+
+// calm is how long a flow under way may be silent, in proportion to the Prober's
+// Silence.
+func (p *Prober) calm(usual time.Duration) time.Duration {
+	return time.Duration(float64(usual) * float64(p.floor()) / float64(DefaultSilence))
+}
