@@ -76,6 +76,9 @@ type driver struct {
 	control   bool            // the control outside of the pool answers
 	nearness  time.Duration   // how much shorter its round trip is
 	consulted []time.Duration // when it was asked
+	// outside is how endpoints that do not answer fare when others ask for them;
+	// those that are not in it are not seen.
+	outside map[int]policy.Outcome
 }
 
 // newDriver makes a group with n endpoints in 4 prefixes of 2 providers, all of
@@ -86,7 +89,7 @@ func newDriver(t *testing.T, n int, l policy.Limits, seed uint64) *driver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &driver{T: t, group: g, limits: l, now: start, canaries: make(map[int]bool), running: make(map[int]time.Time)}
+	d := &driver{T: t, group: g, limits: l, now: start, canaries: make(map[int]bool), running: make(map[int]time.Time), outside: make(map[int]policy.Outcome)}
 	for i := range n {
 		d.add(spec(i))
 	}
@@ -239,6 +242,9 @@ func (d *driver) examine(a policy.Action) {
 	d.running[i] = d.now
 	x := d.answer(i, a.Depth)
 	x.Size = a.Size
+	if o, ok := d.outside[i]; ok && x.Greeting != policy.Answered && len(a.Views) > 0 {
+		x.Views = append(x.Views, policy.View{Through: "another", Asked: d.now, At: x.At, Control: policy.Answered, Suspect: o})
+	}
 	end := x.At
 	var controls []policy.Control
 	if a.Outside && x.Greeting.NeedsWitness() {

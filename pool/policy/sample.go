@@ -120,9 +120,9 @@ func (g *Group) advanceSample(s *sample, now time.Time) bool {
 func (g *Group) shows(i int, s *sample) bool {
 	r := &g.records[i]
 	if s.carry {
-		return r.carried.After(s.since)
+		return !r.carried.Before(s.since)
 	}
-	return r.answered.After(s.since)
+	return !r.answered.Before(s.since)
 }
 
 // takeSamples has one endpoint, or all, of a neighbourhood examined, unless they
