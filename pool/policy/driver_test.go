@@ -77,6 +77,9 @@ type driver struct {
 	control   bool            // the control outside of the pool answers
 	nearness  time.Duration   // how much shorter its round trip is
 	consulted []time.Duration // when it was asked
+	// outside is how endpoints that do not answer fare when others ask for them;
+	// those that are not in it are not seen.
+	outside map[int]policy.Outcome
 }
 
 // newDriver makes a group with n endpoints in 4 prefixes of 2 providers, all of
@@ -87,7 +90,10 @@ func newDriver(t *testing.T, n int, l policy.Limits, seed uint64) *driver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &driver{T: t, group: g, limits: l, now: start, canaries: make(map[int]bool), running: make(map[int]time.Time), thorough: make(map[int]bool)}
+	d := &driver{
+		T: t, group: g, limits: l, now: start, canaries: make(map[int]bool), running: make(map[int]time.Time),
+		thorough: make(map[int]bool), outside: make(map[int]policy.Outcome),
+	}
 	for i := range n {
 		d.add(spec(i))
 	}
@@ -240,6 +246,9 @@ func (d *driver) examine(a policy.Action) {
 	d.running[i], d.thorough[i] = d.now, len(a.Controls) > 0 || a.Outside
 	x := d.answer(i, a.Depth)
 	x.Size = a.Size
+	if o, ok := d.outside[i]; ok && x.Greeting != policy.Answered && len(a.Views) > 0 {
+		x.Views = append(x.Views, policy.View{Through: "another", Asked: d.now, At: x.At, Control: policy.Answered, Suspect: o})
+	}
 	end := x.At
 	var controls []policy.Control
 	if a.Outside && x.Greeting.NeedsWitness() {

@@ -100,6 +100,7 @@ type Group struct {
 	out     outage
 	agenda  agenda
 	tally   tally
+	lore    lore
 	actions []Action
 	draws   uint64
 	answer  time.Time     // when any endpoint last answered
@@ -201,6 +202,7 @@ func (g *Group) move(i int, e Event, now time.Time, c Conclusion) {
 		return
 	}
 	g.touch(i)
+	c = g.learn(i, to, c, now)
 	from := r.State
 	r.State, r.Since = to, now
 	r.conclude(c)

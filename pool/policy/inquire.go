@@ -8,13 +8,14 @@ func (g *Group) inquire(i int, now time.Time) Action {
 	r := &g.records[i]
 	a := Action{Kind: Examine, Endpoint: i, Depth: r.depth, Loss: g.lossOf(i, now)}
 	r.depth = Greet
-	r.thorough = r.doubtful()
-	doubted := r.doubtful() || r.State == Dead || r.State == Probation
+	doubtful := g.sampled(i) || r.doubtful()
+	r.thorough = doubtful
+	doubted := doubtful || r.State == Dead || r.State == Probation
 	if doubted {
 		a.Controls = g.controls(i)
 	}
 	a.Outside = r.doubtful() && len(a.Controls) == 0 && g.outside(now)
-	if r.doubtful() || r.State == Active && r.answered.IsZero() {
+	if doubtful || r.State == Active && r.answered.IsZero() {
 		a.Doubtful = true
 		a.Tries = max(Enough(a.Loss)-r.failures, fewestFailures)
 		a.Patience = g.patience(i, now)

@@ -373,7 +373,7 @@ func (g *Group) failed(i int, x Examination) {
 		g.condemn(i, x.At, c)
 	case Dead:
 		if c.Verdict != Unknown && c.Verdict != r.Verdict && !r.transfer {
-			r.conclude(c)
+			r.conclude(g.learn(i, Dead, c, x.At))
 			g.tell(i, Dead)
 		}
 		g.postpone(i, x.At)
