@@ -224,19 +224,8 @@ func (p *Pool) examine(ctx context.Context, a policy.Action, q *question) {
 		})
 	}
 	look := p.look(a)
-	usual := make(chan float64, 1)
-	for _, i := range a.Compare {
-		c := p.endpoint(i)
-		wg.Go(func() {
-			x := p.probe(probes, c, policy.Look{Depth: policy.Carry, Size: look.Size, OneWay: look.OneWay})
-			usual <- x.Down.Rate
-		})
-	}
 	x := p.probe(probes, e, look)
-	x.Size = look.Size
-	if len(a.Compare) > 0 && x.Greeting == policy.Answered {
-		x.Usual = <-usual
-	}
+	x.Size = max(x.Size, look.Size)
 	if !x.Greeting.NeedsWitness() {
 		cancel()
 	}
@@ -253,7 +242,7 @@ func (p *Pool) examine(ctx context.Context, a policy.Action, q *question) {
 // look is what an action asks for, with endpoints for indices.
 func (p *Pool) look(a policy.Action) policy.Look {
 	look := policy.Look{
-		Depth: a.Depth, Size: a.Size, OneWay: a.OneWay, Tries: a.Tries, Doubtful: a.Doubtful, Loss: a.Loss,
+		Depth: a.Depth, Size: a.Size, OneWay: a.OneWay, Tries: a.Tries, Patience: a.Patience, Doubtful: a.Doubtful, Loss: a.Loss,
 	}
 	for _, s := range a.Views {
 		v := policy.Viewpoint{Viewer: p.endpoint(s.Viewer).spec}

@@ -89,9 +89,7 @@ func (x Examination) failures() int { return max(x.Failures, 1) }
 // learnLoss notes what an examination shows of the path's loss, and fills in what
 // was known before.
 func (g *Group) learnLoss(i int, x *Examination) {
-	if x.Loss == 0 {
-		x.Loss = g.lossOf(i, x.Asked)
-	}
+	x.Loss = max(x.Loss, g.lossOf(i, x.Asked))
 	if x.Greeting == Answered && x.Tries > 0 {
 		g.records[i].loss.Note(x.Tries, x.Failures, x.At)
 		g.loss.Note(x.Tries, x.Failures, x.At)
@@ -356,14 +354,15 @@ func (g *Group) failed(i int, x Examination) {
 	case Active:
 		g.move(i, Doubted, x.At, Conclusion{Cause: c.Cause, Why: c.Why})
 		r.doubt, r.failures = x.Asked, failures
-		if enough && before > 0 {
+		if enough && (before > 0 || x.Tries >= fewestFailures) {
 			g.condemn(i, x.At, c)
 		} else {
 			g.examineAt(i, x.At, Greet)
 		}
 	case Suspect, Probation, Reserve:
 		r.transfer = false
-		if !enough && x.Tries > 0 {
+		// What has moved meanwhile is slow, and not silent.
+		if x.Tries > 0 && (!enough || r.life.After(x.Asked)) {
 			r.failures = failures
 			if r.doubt.IsZero() {
 				r.doubt = x.Asked
@@ -374,7 +373,7 @@ func (g *Group) failed(i int, x Examination) {
 		g.condemn(i, x.At, c)
 	case Dead:
 		if c.Verdict != Unknown && c.Verdict != r.Verdict && !r.transfer {
-			r.conclude(c)
+			r.conclude(g.learn(i, Dead, c, x.At))
 			g.tell(i, Dead)
 		}
 		g.postpone(i, x.At)

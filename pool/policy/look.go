@@ -1,5 +1,7 @@
 package policy
 
+import "time"
+
 // DefaultSize is how many bytes a Carry moves each way: enough to see every
 // freeze that was reported (12 to 24 KB), with a good margin.
 const DefaultSize = 64 << 10
@@ -14,16 +16,19 @@ type Look struct {
 	// OneWay asks for the download alone.
 	OneWay bool
 	// Tries is how many handshakes are to be made independently of each other,
-	// each for its full time; zero leaves it to the prober. Doubtful asks for what
-	// a verdict needs and a routine look does not: patience with an endpoint that
-	// has become slow, and both directions.
+	// each for its full time; zero leaves it to the prober. Patience is the least
+	// time that a TCP handshake is given before it is called silent.
 	Tries    int
+	Patience time.Duration
+	// Doubtful asks for what a verdict needs and a routine look does not: both
+	// directions, and several flows in each.
 	Doubtful bool
 	// Loss is the share of handshakes that fail there while all is well, as far as
 	// is known, 0 to 1.
 	Loss float64
 	// Views are from where else to look at the endpoint, beside the look that is
-	// straight from here. Nothing is seen from elsewhere if there are none.
+	// straight from here, and through whom to make the same download if its own
+	// takes long ([Examination.Usual]). Nothing is seen from elsewhere if there are none.
 	Views []Viewpoint
 	// Egress is another endpoint, known to answer, that is to be reached through
 	// the examined one: CONNECT and greeting, no credentials. Nil asks for no such

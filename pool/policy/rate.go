@@ -16,29 +16,41 @@ const (
 	// many of them are sent before the first acknowledgement (RFC 6928).
 	segment     = 1448
 	firstWindow = 10
+	// rtoMin is the least timeout of a sender beyond its round trip (Linux).
+	rtoMin = 200 * time.Millisecond
 )
 
 // Allowed is the rate, in bytes a second, that a transfer of size bytes can have
-// on a path with the given round-trip time and loss (of segments, 0 to 1): one
-// round trip for the request, then slow start from 10 segments, doubled with each
-// round trip (RFC 5681, 3.1), and never more than MSS/(RTT*sqrt(2p/3)) (Mathis,
-// Semke, Mahdavi and Ott 1997). It is +Inf for a round-trip time of zero.
+// on a path with the given round-trip time and loss (of segments, 0 to 1; zero is
+// none or unknown), if nobody interferes. One round trip is for the request; then
+// it starts slowly, with ten segments that double each round trip (RFC 5681, 3.1),
+// until loss bounds it by what Padhye, Firoiu, Towsley and Kurose (1998) give:
+// MSS/(RTT sqrt(2p/3)), as in Mathis, Semke, Mahdavi and Ott (1997), with the
+// timeouts that there are at short round trips or much loss added to the
+// denominator. A round-trip time below 1 ms is taken for 1 ms.
 func Allowed(size int64, rtt time.Duration, loss float64) float64 {
-	if rtt <= 0 || size <= 0 {
-		return math.Inf(1)
+	r := max(rtt, time.Millisecond).Seconds()
+	most := math.Inf(1)
+	if p := min(loss, .9); p > 0 {
+		rto := r + rtoMin.Seconds()
+		most = segment / (r*math.Sqrt(2*p/3) + rto*min(1, 3*math.Sqrt(3*p/8))*p*(1+32*p*p))
 	}
-	rounds := 1 + math.Max(1, math.Ceil(math.Log2(float64(size)/(firstWindow*segment)+1)))
-	rate := float64(size) / (rounds * rtt.Seconds())
-	if loss > 0 {
-		rate = min(rate, segment/(rtt.Seconds()*math.Sqrt(2*loss/3)))
+	took, left := r, float64(size)
+	for flight := float64(firstWindow * segment); left > 0; flight *= 2 {
+		if flight/r >= most {
+			took += left / most
+			break
+		}
+		took += r
+		left -= flight
 	}
-	return rate
+	return float64(size) / took
 }
 
 // concludeRate judges how fast one direction went.
 func concludeRate(x Examination, p Passage, way string) (Conclusion, bool) {
-	allowed := Allowed(max(p.Bytes, DefaultSize), x.RTT, x.Loss)
-	if math.IsInf(allowed, 1) || p.Rate <= 0 || p.Rate >= throttledBelow*allowed || x.Usual < comparedTo*p.Rate {
+	allowed := x.allowed(p)
+	if x.RTT <= 0 || p.Rate <= 0 || p.Rate >= throttledBelow*allowed || x.Usual < comparedTo*p.Rate {
 		return Conclusion{}, false
 	}
 	return Conclusion{Throttled, Slowed, .95, fmt.Sprintf("carries %s/s %s where its delay and loss allow %s/s, and another carried %s/s",
@@ -52,9 +64,19 @@ func (x Examination) slow() bool {
 		if p.Outcome == Slowed {
 			return true
 		}
-		if p.Outcome == Answered && p.Rate > 0 && p.Rate < throttledBelow*Allowed(max(p.Bytes, DefaultSize), x.RTT, x.Loss) {
+		if p.Outcome == Answered && p.Rate > 0 && x.RTT > 0 && p.Rate < throttledBelow*x.allowed(p) {
 			return true
 		}
 	}
 	return false
+}
+
+// allowed is what the path allows for as much as was asked for; of what was ended
+// early, Bytes says only how far it came.
+func (x Examination) allowed(p Passage) float64 {
+	size := x.Size
+	if size <= 0 {
+		size = DefaultSize
+	}
+	return Allowed(max(p.Bytes, size*3/4), x.RTT, x.Loss)
 }

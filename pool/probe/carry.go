@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
@@ -32,7 +33,11 @@ type carriage struct {
 	tries *tries
 	size  int64 // each way
 	route route
+	moved atomic.Int64 // so many bytes have, in all of them
 }
+
+// less is the size of the second of two twins.
+func less(size int64) int64 { return max(size*3/4, 1) }
 
 // transfer is what came of one transfer with one target.
 type transfer struct {
@@ -60,15 +65,14 @@ func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session,
 	if twins {
 		downs, ups = new(pair), new(pair)
 	}
-	less := max(c.size*3/4, 1)
 	if bothWays {
 		beside.Go(func() { up[0] = c.up(ctx, c.size, ups, 0) })
 	}
 	if twins {
-		beside.Go(func() { down[1] = c.down(ctx, nil, less, downs, 1) })
+		beside.Go(func() { down[1] = c.down(ctx, nil, less(c.size), downs, 1) })
 	}
 	if twins && bothWays {
-		beside.Go(func() { up[1] = c.up(ctx, less, ups, 1) })
+		beside.Go(func() { up[1] = c.up(ctx, less(c.size), ups, 1) })
 	}
 	if !look.Doubtful && look.Egress == nil {
 		t.giveUp()
@@ -77,8 +81,10 @@ func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session,
 	if look.Egress != nil {
 		beside.Go(func() { egress = c.egress(ctx, *look.Egress, x) })
 	}
+	usual := c.compare(ctx, look)
 	down[0] = c.down(ctx, session, c.size, downs, 0)
 	beside.Wait()
+	x.Usual = usual()
 	d, u := worse(down[0], down[1]), worse(up[0], up[1])
 	// Whether an endpoint serves the reserved name is known only now.
 	if u.Outcome != policy.Answered && !p.memory.trace(t.spec.Name()).served {
@@ -127,13 +133,15 @@ func (c *carriage) down(ctx context.Context, session *upstream.Session, size int
 		}
 		doubts = append(doubts, fmt.Errorf("%s: %w", t, d.err))
 		if ctx.Err() != nil {
+			p.Rate = d.Rate
 			break
 		}
 	}
 	if session != nil {
 		_ = session.Close()
 	}
-	return passed{err: errors.Join(doubts...)}
+	p.err = errors.Join(doubts...)
+	return p
 }
 
 // up uploads to the reserved target, which is the only one that asks for it:

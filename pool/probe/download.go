@@ -37,7 +37,7 @@ func (c *carriage) download(ctx context.Context, session *upstream.Session, t Ta
 
 	now := time.Now()
 	f := &pace{
-		route: c.route, first: first, calm: c.p.calm(calmDown),
+		route: c.route, size: c.size, total: &c.moved, first: first, calm: c.p.calm(calmDown),
 		began: now, last: now, pair: twins, side: side,
 	}
 	if !own {

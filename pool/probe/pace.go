@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
@@ -61,33 +62,17 @@ type route struct {
 	loss float64
 }
 
-const (
-	segment = 1448 // bytes of payload, on Ethernet with timestamps
-	rtoMin  = 200 * time.Millisecond
-)
-
 // allows is how many bytes a second a transfer of so many bytes would come to, if
-// nobody interfered: what [policy.Allowed] says, and no more than a sender reaches
-// that has to wait for its timer now and then, which is what limits it at short
-// round trips or much loss (Padhye, Firoiu, Towsley and Kurose 1998, with one
-// acknowledgement a segment):
-//
-//	MSS / (RTT sqrt(2p/3) + RTO min(1, 3 sqrt(3p/8)) p (1 + 32 p^2))
+// nobody interfered. A handshake is lost with either of its two segments, data with
+// its own.
 func (r route) allows(size int64) float64 {
-	rtt := max(r.rtt, time.Millisecond)
-	rate := policy.Allowed(size, rtt, r.loss)
-	// A handshake is lost with either of its two segments, data with its own.
-	p := 1 - math.Sqrt(1-min(max(r.loss, 0), .9))
-	if p <= 0 {
-		return rate
-	}
-	wait := (rtt + rtoMin).Seconds() * min(1, 3*math.Sqrt(3*p/8)) * p * (1 + 32*p*p)
-	return min(rate, segment/(rtt.Seconds()*math.Sqrt(2*p/3)+wait))
+	return policy.Allowed(size, r.rtt, 1-math.Sqrt(1-min(max(r.loss, 0), 1)))
 }
 
 // pace watches one flow. It is used by one goroutine.
 type pace struct {
 	route
+	size  int64         // of the longer of two twins
 	first time.Duration // the longest silence before anything has moved
 	calm  time.Duration // and the shortest after that
 	began time.Time
@@ -100,6 +85,7 @@ type pace struct {
 		at    time.Time
 		bytes int64
 	}
+	total *atomic.Int64 // those of all flows of the examination
 	// alive is whether, during the present silence, the path has answered.
 	alive bool
 	pair  *pair
@@ -114,6 +100,7 @@ func (f *pace) moved(n int64, now time.Time) error {
 		f.gap = max(f.gap, now.Sub(f.last))
 	}
 	f.bytes += n
+	f.total.Add(n)
 	f.last, f.alive = now, false
 	if f.beyond.at.IsZero() && f.bytes >= burst {
 		f.beyond.at, f.beyond.bytes = now, f.bytes
@@ -129,9 +116,10 @@ func (f *pace) moved(n int64, now time.Time) error {
 	return nil
 }
 
-// allowed is how fast it might have come this far, in bytes a second. That of less
-// than the usual size would be the rate of a start.
-func (f *pace) allowed() float64 { return f.allows(max(f.bytes, policy.DefaultSize)) }
+// allowed is how fast it might have gone, in bytes a second. Of what was ended early
+// its bytes say only how far it came, and the shorter of two twins is measured by the
+// same rate as the longer.
+func (f *pace) allowed() float64 { return f.allows(max(f.bytes, less(f.size))) }
 
 // quiet is how long nothing may move. A flow whose twin has come through, or
 // whose path goes on answering, is given as much again for each: it is more
@@ -212,5 +200,5 @@ func (f *pace) outcome(err error) policy.Outcome {
 // calm is how long a flow under way may be silent, in proportion to the Prober's
 // Silence.
 func (p *Prober) calm(usual time.Duration) time.Duration {
-	return time.Duration(float64(usual) * float64(p.floor(policy.Look{})) / float64(DefaultSilence))
+	return time.Duration(float64(usual) * float64(p.floor()) / float64(DefaultSilence))
 }

@@ -35,9 +35,8 @@ type Prober struct {
 	// zero: 3, and 5 in a doubtful look. A lost SYN then costs no second.
 	Tries int
 	// Silence is how long nothing may come before that is called silence; zero:
-	// 1 s. Four round trips, as far as known, are the least. A doubtful look, and a
-	// transfer that has begun, are given half as much again: time for a second SYN,
-	// and for an endpoint that has become slow.
+	// 1 s. Four round trips, as far as known, are the least; and for a TCP handshake
+	// the look's Patience. A transfer that has begun is given half as much again.
 	Silence time.Duration
 	// Limit is for a whole examination; zero: 15 s. A transfer that still runs
 	// then counts as slowed, or as stalled if nothing has come of late, with its
@@ -65,7 +64,7 @@ func (p *Prober) Probe(ctx context.Context, s policy.Spec, look policy.Look) pol
 	x := policy.Examination{Asked: time.Now(), Depth: look.Depth}
 	p.memory.touch(s.Name(), x.Asked)
 	v := p.lookThrough(limited, s, look.Views)
-	t := p.knock(limited, s, p.tries(look), p.floor(look))
+	t := p.knock(limited, s, p.tries(look), look.Patience)
 	session := t.first()
 	if session != nil {
 		// What answers here runs, and nobody else has to be asked.
@@ -144,13 +143,9 @@ func (p *Prober) size(look policy.Look) int64 {
 }
 
 // floor is the least silence of an endpoint that is one.
-func (p *Prober) floor(look policy.Look) time.Duration {
-	floor := p.Silence
-	if floor <= 0 {
-		floor = DefaultSilence
+func (p *Prober) floor() time.Duration {
+	if p.Silence <= 0 {
+		return DefaultSilence
 	}
-	if look.Doubtful {
-		floor += floor / 2
-	}
-	return floor
+	return p.Silence
 }

@@ -22,9 +22,10 @@ const (
 
 // tries are handshakes with one endpoint, made independently of each other.
 type tries struct {
-	p     *Prober
-	spec  policy.Spec
-	floor time.Duration // the least silence that is one
+	p    *Prober
+	spec policy.Spec
+	// patience is the least time that a TCP handshake is given.
+	patience time.Duration
 	// answered are the sessions of those that were. It is closed when all tries
 	// have ended.
 	answered chan *upstream.Session
@@ -47,9 +48,9 @@ type try struct {
 }
 
 // knock begins n tries. The caller has to call end.
-func (p *Prober) knock(ctx context.Context, s policy.Spec, n int, floor time.Duration) *tries {
+func (p *Prober) knock(ctx context.Context, s policy.Spec, n int, patience time.Duration) *tries {
 	ctx, cancel := context.WithCancel(ctx)
-	t := &tries{p: p, spec: s, floor: floor, answered: make(chan *upstream.Session, n), cancel: cancel}
+	t := &tries{p: p, spec: s, patience: patience, answered: make(chan *upstream.Session, n), cancel: cancel}
 	go t.run(ctx, n)
 	return t
 }
@@ -94,7 +95,7 @@ func (t *tries) run(ctx context.Context, n int) {
 func (t *tries) make(ctx context.Context, now *try, late time.Duration) {
 	phase := policy.Connect
 	var session *upstream.Session
-	c, err := within(ctx, t.silence(0)-late, func(ctx context.Context) (conn, error) {
+	c, err := within(ctx, max(t.silence(0), t.patience)-late, func(ctx context.Context) (conn, error) {
 		return t.p.upstream().Connect(ctx, t.spec)
 	})
 	if err == nil {
@@ -103,7 +104,8 @@ func (t *tries) make(ctx context.Context, now *try, late time.Duration) {
 		now.rtt = rtt
 		t.mu.Unlock()
 		phase = policy.Greeting
-		session, err = within(ctx, t.silence(rtt)-late, func(ctx context.Context) (*upstream.Session, error) {
+		// One whose SYN was repeated takes a second longer than the way does.
+		session, err = within(ctx, t.silence(t.rtt())-late, func(ctx context.Context) (*upstream.Session, error) {
 			return t.p.upstream().Negotiate(ctx, c, t.spec)
 		})
 	}
@@ -133,14 +135,15 @@ func (t *tries) next(ctx context.Context) (*upstream.Session, error) {
 		}
 	case <-patience.C:
 	}
-	return t.p.greet(ctx, t.spec, t.floor)
+	return t.p.greet(ctx, t.spec)
 }
 
-// silence is how long the endpoint may leave a question unanswered: the floor, or
-// four round trips if that is more. One that retransmits loses less.
+// silence is how long the endpoint may leave a question unanswered: 1 s, or four
+//
+//	round trips if that is more. One that retransmits loses less.
 func (t *tries) silence(rtt time.Duration) time.Duration {
 	rtt = max(rtt, t.p.memory.trace(t.spec.Name()).rtt)
-	return max(t.floor, 4*rtt)
+	return max(t.p.floor(), 4*rtt)
 }
 
 // giveUp ends the tries that still run.
@@ -223,6 +226,10 @@ func (t *tries) sum(now time.Time) (s tally) {
 		}
 		key := [2]uint8{uint8(one.outcome), uint8(one.phase)}
 		counts[key]++
+		if one.outcome == policy.Denied || one.outcome == policy.Garbage {
+			// What was said tells more than that others were not answered.
+			counts[key] += len(t.made)
+		}
 		if n := counts[key]; n >= most {
 			most, s.outcome, s.phase, s.err = n, one.outcome, one.phase, one.err
 		}
@@ -231,8 +238,8 @@ func (t *tries) sum(now time.Time) (s tally) {
 }
 
 // greet makes tries until one is answered, and gives up the others.
-func (p *Prober) greet(ctx context.Context, s policy.Spec, floor time.Duration) (*upstream.Session, error) {
-	t := p.knock(ctx, s, p.tries(policy.Look{}), floor)
+func (p *Prober) greet(ctx context.Context, s policy.Spec) (*upstream.Session, error) {
+	t := p.knock(ctx, s, p.tries(policy.Look{}), 0)
 	session := t.first()
 	sum := t.end()
 	switch {

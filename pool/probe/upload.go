@@ -50,7 +50,7 @@ func (c *carriage) upload(ctx context.Context, session *upstream.Session, size i
 	u := &uploading{
 		Conn: raw,
 		pace: pace{
-			route: c.route, first: max(silence, calm), calm: calm,
+			route: c.route, size: c.size, total: &c.moved, first: max(silence, calm), calm: calm,
 			began: now, last: now, pair: twins, side: side,
 		},
 		body: noise(min(size, ReservedLimit)),

@@ -52,7 +52,7 @@ func (v *views) wait() (made []policy.View) {
 // same at the same time.
 func (p *Prober) view(ctx context.Context, s policy.Spec, at policy.Viewpoint) (v policy.View) {
 	v = policy.View{Through: at.Viewer.Name(), Asked: time.Now()}
-	t := p.knock(ctx, at.Viewer, viewTries, p.floor(policy.Look{}))
+	t := p.knock(ctx, at.Viewer, viewTries, 0)
 	defer func() {
 		t.end()
 		v.At = time.Now()
@@ -73,7 +73,7 @@ func (p *Prober) view(ctx context.Context, s policy.Spec, at policy.Viewpoint) (
 		return v
 	}
 	v.Asked = time.Now()
-	g.limit = p.floor(policy.Look{})
+	g.limit = p.floor()
 	g.answered = make(chan struct{})
 	asking.Go(func() { g.ask(second) })
 	asking.Go(func() {

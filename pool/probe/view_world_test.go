@@ -208,6 +208,33 @@ func (l *lab) serveRefusal(reply byte) {
 	_ = l.endpoint.Start()
 }
 
+// What is slow is compared with what goes through another at the same time.
+func TestUsual(t *testing.T) {
+	for _, rtt := range []time.Duration{20, 80, 300} {
+		for _, rate := range []float64{2000, 8000, 16000, 32000} {
+			inLabAt(t, rtt*time.Millisecond, testenv.Config{Seed: 1}, 0, func(t *testing.T, l *lab) {
+				viewer := l.launch(t)
+				look := doubtful
+				look.Views = []policy.Viewpoint{{Viewer: viewer.Spec()}}
+				if x := l.prober.Probe(t.Context(), l.endpoint.Spec(), look); x.Usual != 0 && rtt < 300 {
+					t.Errorf("compared with %.0f B/s although nothing is slow", x.Usual)
+				}
+				l.block(blocker.Police(rate))
+				before := l.spent(l.endpoint) + l.spent(viewer)
+				x := l.prober.Probe(t.Context(), l.endpoint.Spec(), look)
+				c := policy.Conclude(x)
+				// Half of what the path allows is not throttled.
+				if slow := rate < policy.Allowed(64<<10, x.RTT, 0)/4; slow != (c.Verdict == policy.Throttled) {
+					t.Errorf("%v ms, %.0f B/s: %v, %v at %.0f B/s, through another %.0f B/s", rtt, rate, c, x.Down.Outcome, x.Down.Rate, x.Usual)
+				}
+				if n := l.spent(l.endpoint) + l.spent(viewer) - before; n > 256<<10 {
+					t.Errorf("%v ms, %.0f B/s: %d bytes spent", rtt, rate, n)
+				}
+			})
+		}
+	}
+}
+
 // If the caller loses patience, nothing is left behind.
 func TestCancelledViews(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {

@@ -10,10 +10,18 @@
 // handshake, retransmission with backoff, the time limits of Linux, the buffers
 // that make a write block, flow control, half-closed connections, RST for
 // unread data, lingering after Close, keep-alive and zero-window probes, the
-// errors' errno values. A packet is decided on at the moment it is sent; a
-// train of segments sent at one moment is one packet, which a border can split
-// at any byte. There is no congestion control and no reordering: bandwidth is
-// without limit, latency is constant.
+// errors' errno values, what TCP_INFO counts. A packet is decided on at the
+// moment it is sent; a train of segments sent at one moment is one packet, which
+// a border can split at any byte. Nothing overtakes anything.
+//
+// On a good path there is no congestion control: bandwidth is without limit,
+// latency is constant. A [Line] makes a path bad by itself: segments get lost,
+// by lot or in bursts ([Loss]). The sender then learns of a loss by what is
+// acknowledged behind it, about a round trip later, or by its timer, after
+// 200 ms and a round trip, doubling; and it keeps no more under way than makes
+// it as fast as a long transfer is under that loss (Mathis et al., 1997). It
+// has no slow start, no tail loss probe, and never sends again for nothing
+// unless an acknowledgement was lost.
 //
 // Time is time.Now and timers, so a network works in real time and inside a
 // testing/synctest bubble; make it inside the bubble that uses it. It has no

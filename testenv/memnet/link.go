@@ -15,6 +15,10 @@ type link struct {
 	net       *Network
 	border    Border
 	near, far instant
+	lines     [2]*Line // near, far; may be nil
+	seed      uint64
+	divert    *Listener
+	luck      *[2][2]luck // by way and line; nil until it matters
 	// ends[0] dialled, ends[1] was dialled.
 	ends  [2]Conn
 	timer *time.Timer
@@ -27,6 +31,8 @@ type link struct {
 // sender has received and up to where it will take more.
 type packet struct {
 	kind     blocker.Kind
+	order    uint32 // the place of its last segment among all the sender's
+	heard    uint32 // the highest order that the sender has received
 	from, to int64
 	ack      int64
 	edge     int64

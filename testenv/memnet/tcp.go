@@ -98,6 +98,10 @@ func (c *Conn) Flow() (policy.Flow, error) {
 		Retransmits: c.retransmits,
 		Probes:      c.probes,
 		RTT:         2 * c.l.latency(),
+		SegmentsOut: c.segments,
+		Resent:      c.resent,
+		SegmentsIn:  c.came,
+		Disordered:  c.disordered,
 	}, nil
 }
 

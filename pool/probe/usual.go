@@ -1,0 +1,75 @@
+package probe
+
+import (
+	"context"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/pool/policy"
+)
+
+const (
+	// usualLeast is how much of another endpoint's download is enough to compare
+	// with; more is better on long paths, where it is the start that takes its time.
+	usualLeast = 24 << 10
+	// usualAfter, or six round trips if they are more, is after how long transfers
+	// that still run are compared with another's: if they are well they are over
+	// by then.
+	usualAfter = 750 * time.Millisecond
+	// budget is how many bytes an examination of the usual size may take, with some
+	// room for headers and for what is asked through others.
+	budget = 248 << 10
+)
+
+// compare makes the same download through a viewer, if the transfers through the
+// endpoint take long, and the question arises how long they would take through
+// others now. The function that it returns ends the wait for that, and gives the
+// viewer's rate in bytes a second, or zero.
+func (c *carriage) compare(ctx context.Context, look policy.Look) (end func() float64) {
+	if !look.Doubtful || len(look.Views) == 0 {
+		return func() float64 { return 0 }
+	}
+	viewer := look.Views[0].Viewer
+	waiting, over := context.WithCancel(ctx)
+	rate := make(chan float64, 1)
+	after := max(usualAfter, 6*c.route.rtt)
+	go func() {
+		timer := time.NewTimer(after)
+		defer timer.Stop()
+		select {
+		case <-waiting.Done():
+			rate <- 0
+			return
+		case <-timer.C:
+		}
+		rate <- c.p.usual(waiting, viewer, c.spare(after))
+	}()
+	return func() float64 {
+		over()
+		return <-rate
+	}
+}
+
+// spare is how many bytes are left for the comparison, by what the transfers have
+// moved after the given time: what they will have by the time at which they are
+// called slow, and half as much again, is theirs.
+func (c *carriage) spare(after time.Duration) int64 {
+	if c.size > twinMost {
+		return c.size
+	}
+	most := 2*c.size + 2*less(c.size)
+	expected := 1.5 * float64(c.moved.Load()) * float64(max(slowAfter, 10*c.route.rtt)) / float64(after)
+	return min(c.size, max(budget-int64(min(expected, float64(most))), usualLeast))
+}
+
+// usual is the rate of a download through an endpoint that is well. If ctx ends
+// first, it is that of as much as has come.
+func (p *Prober) usual(ctx context.Context, viewer policy.Spec, size int64) float64 {
+	t := p.knock(ctx, viewer, p.tries(policy.Look{}), 0)
+	defer t.end()
+	session := t.first()
+	if session == nil {
+		return 0
+	}
+	c := &carriage{p: p, spec: viewer, tries: t, size: size, route: route{rtt: t.rtt()}}
+	return c.down(ctx, session, size, nil, 0).Rate
+}
