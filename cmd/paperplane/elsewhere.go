@@ -35,7 +35,7 @@ func (o *checkOptions) elsewhere(ctx context.Context, p *program, with examiner,
 	first := slices.Clone(findings)
 	o.pass(ctx, p, unwell, findings, func(i int) finding {
 		others := helpers(specs, live, i)
-		look := policy.Look{Depth: policy.Carry, Doubtful: true, Patience: patience, Views: viewpoints(others), Egress: &others[0]}
+		look := policy.Look{Depth: policy.Carry, Doubtful: true, Patience: handshake, Views: viewpoints(others), Egress: &others[0]}
 		usual := make(chan float64, 1)
 		if x := first[i].look; slow(x) {
 			look.Size = compareSize
