@@ -210,6 +210,10 @@ func (t *tries) sum(now time.Time) (s tally) {
 		}
 		key := [2]uint8{uint8(one.outcome), uint8(one.phase)}
 		counts[key]++
+		if one.outcome == policy.Denied || one.outcome == policy.Garbage {
+			// What was said tells more than that others were not answered.
+			counts[key] += len(t.made)
+		}
 		if n := counts[key]; n >= most {
 			most, s.outcome, s.phase, s.err = n, one.outcome, one.phase, one.err
 		}
