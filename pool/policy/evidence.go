@@ -114,8 +114,4 @@ type Evidence struct {
 	// Elsewhere is true if the same request succeeded through another endpoint
 	// after it had failed here: the destination is not to blame.
 	Elsewhere bool
-	// Destination stands for where the stream goes, so that trouble with one
-	// destination is told from trouble with all; 0 is unknown. It is a hash with
-	// a secret of the process, and says nothing to anybody else.
-	Destination uint64
 }
