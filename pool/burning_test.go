@@ -1,6 +1,7 @@
 package pool_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -43,45 +44,69 @@ func (s *surf) note(client string, e *pool.Endpoint) {
 	s.dials[client] = append(s.dials[client], dialled{time.Now(), e.Name()})
 }
 
-// client makes requests until the end. Where blocked says so there is no answer.
+// client begins a request at a time each until the end. Where blocked says so
+// there is no answer.
 func (s *surf) client(p *pool.Pool, name string, every time.Duration, end time.Time, blocked func(*pool.Endpoint) bool) {
-	var dials sync.WaitGroup
-	defer dials.Wait()
+	var requests sync.WaitGroup
+	defer requests.Wait()
 	for ; time.Now().Before(end); time.Sleep(every) {
-		l := p.Lease(name)
-		for e := l.Next(); e != nil; e = l.Next() {
-			s.note(name, e)
-			asked := time.Now()
-			if !blocked(e) {
-				time.Sleep(2 * roundTrip)
-				e.Report(policy.Evidence{Phase: policy.Greeting, Outcome: policy.Answered, Asked: asked, At: time.Now(), Took: roundTrip})
-				break
-			}
-			time.Sleep(e.HedgeDelay(policy.Connect))
-			e.Report(policy.Evidence{Phase: policy.Connect, Outcome: policy.Overdue, Asked: asked, At: time.Now()})
-			dials.Go(func() {
-				time.Sleep(3*time.Second - time.Since(asked))
-				e.Report(policy.Evidence{Phase: policy.Connect, Outcome: policy.Silent, Asked: asked, At: time.Now()})
-			})
-		}
+		requests.Go(func() { s.request(p, name, blocked) })
 	}
 }
 
+func (s *surf) request(p *pool.Pool, client string, blocked func(*pool.Endpoint) bool) {
+	var dials sync.WaitGroup
+	defer dials.Wait()
+	l := p.Lease(client)
+	for e := l.Next(); e != nil; e = l.Next() {
+		s.note(client, e)
+		asked := time.Now()
+		if !blocked(e) {
+			time.Sleep(2 * roundTrip)
+			e.Report(policy.Evidence{Phase: policy.Greeting, Outcome: policy.Answered, Asked: asked, At: time.Now(), Took: roundTrip})
+			return
+		}
+		time.Sleep(e.HedgeDelay(policy.Connect))
+		e.Report(policy.Evidence{Phase: policy.Connect, Outcome: policy.Overdue, Asked: asked, At: time.Now()})
+		dials.Go(func() {
+			time.Sleep(3*time.Second - time.Since(asked))
+			e.Report(policy.Evidence{Phase: policy.Connect, Outcome: policy.Silent, Asked: asked, At: time.Now()})
+		})
+	}
+}
+
+// amidst are clients whose first choice lies in the prefix, and so do as many as
+// possible of the next ones.
+func amidst(p *pool.Pool, n int) (names []string) {
+	for _, c := range clients(2000) {
+		os := offers(p, c)
+		in := func(k int) bool { return listed.Contains(netip.MustParseAddrPort(os[k]).Addr()) }
+		if in(0) && in(2) && in(3) && in(4) && len(names) < n {
+			names = append(names, c)
+		}
+	}
+	return names
+}
+
 // A whole /16, with half of the active endpoints, is dropped at once. No client
-// dials more than two endpoints in it, and from a second after the second verdict
-// on none dials into it, however many clients there are and whatever is left in
-// reserve.
+// dials more than two endpoints in it, and from soon after the second verdict
+// on none dials into it, newcomers included, however many clients there are and
+// whatever is left in reserve.
 func TestPrefixBurns(t *testing.T) {
+	// What was asked for is a second; a request that has begun holds on to its
+	// lease for a hedge or two.
+	const enough = 300 * time.Millisecond
 	for _, tt := range []struct {
 		name      string
 		clients   int
 		every     time.Duration
 		endpoints int
 	}{
-		{"many clients", 200, 300 * time.Millisecond, 32},
-		{"few clients", 12, 700 * time.Millisecond, 32},
-		{"three clients, seldom", 3, 2 * time.Second, 32},
-		{"without a reserve", 60, 400 * time.Millisecond, 16},
+		{"many clients", 100, 200 * time.Millisecond, 32},
+		{"few clients", 6, 700 * time.Millisecond, 32},
+		{"two clients, seldom", 2, 2 * time.Second, 32},
+		{"one busy client", 1, 50 * time.Millisecond, 32},
+		{"one busy client, no reserve", 1, 50 * time.Millisecond, 16},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -106,7 +131,7 @@ func TestPrefixBurns(t *testing.T) {
 				}
 				end := time.Now().Add(time.Minute)
 				var surfing sync.WaitGroup
-				for _, c := range clients(tt.clients) {
+				for _, c := range amidst(p, tt.clients) {
 					surfing.Go(func() { s.client(p, c, tt.every, end, blocked) })
 				}
 				pass(10 * time.Second)
@@ -132,7 +157,14 @@ func TestPrefixBurns(t *testing.T) {
 						if !listed.Contains(ev.Endpoint.Spec().Addr) {
 							t.Errorf("condemned without need: %s", ev)
 						}
-						verdicts = append(verdicts, ev.At)
+						if verdicts = append(verdicts, ev.At); len(verdicts) == 2 {
+							surfing.Go(func() {
+								for n := range 300 {
+									surfing.Go(func() { s.request(p, fmt.Sprint("newcomer ", n), blocked) })
+									time.Sleep(10 * time.Millisecond)
+								}
+							})
+						}
 					}
 				}
 				surfing.Wait()
@@ -147,7 +179,7 @@ func TestPrefixBurns(t *testing.T) {
 						if d.at.Before(began) || !listed.Contains(netip.MustParseAddrPort(d.endpoint).Addr()) {
 							continue
 						}
-						if d.at.After(verdicts[1].Add(time.Second)) {
+						if d.at.After(verdicts[1].Add(enough)) {
 							t.Errorf("%s dials %s, %s after the second verdict", c, d.endpoint, d.at.Sub(verdicts[1]))
 						}
 						if !slices.Contains(into, d.endpoint) {
