@@ -276,3 +276,50 @@ func TestWellAmongBlocked(t *testing.T) {
 		}
 	})
 }
+
+// Suspicion goes by itself, if nothing more is heard of the prefix, and leases
+// follow without any change of state.
+func TestSuspicionFades(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := new(fake)
+		p := runningWith(t, pool.Config{Active: 16, Prober: f}, halves(16))
+		cs := clients(300)
+		within := func() (n int) {
+			for _, e := range homes(p, cs) {
+				if listed.Contains(netip.MustParseAddrPort(e).Addr()) {
+					n++
+				}
+			}
+			return n
+		}
+		lost := 0
+		for _, r := range p.Endpoints() {
+			switch {
+			case !listed.Contains(r.Spec.Addr):
+			case lost < 2:
+				lost++
+				f.look(r.Name, policy.Answered)
+				kill(t, p, f, r.Name, policy.Silent, policy.None)
+			default:
+				f.set(r.Name, policy.None, policy.None) // nothing can be learned of it
+			}
+		}
+		if n := within(); n > 0 {
+			t.Errorf("%d clients are sent into a burning prefix", n)
+		}
+		pass(10 * time.Minute)
+		if n := within(); n > 0 {
+			t.Errorf("%d clients are sent into a burning prefix after 10 min", n)
+		}
+		changed := p.Changed()
+		pass(2 * time.Hour)
+		select {
+		case <-changed:
+		default:
+			t.Error("nothing has changed in 2 h")
+		}
+		if n := within(); n < 60 {
+			t.Errorf("%d of 300 clients are back", n)
+		}
+	})
+}
