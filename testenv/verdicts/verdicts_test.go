@@ -3,6 +3,7 @@ package verdicts_test
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,7 +19,7 @@ import (
 // How the table is run on purpose: see the target verdicts of the Makefile.
 var (
 	runs   = flag.Int("seeds", 0, "seeds of each truth at each level of loss; 0 leaves the table alone")
-	hours  = flag.Float64("hours", 0, "endpoint-hours of long runs at each level of loss, in which nothing is wrong with any")
+	hours  = flag.Float64("hours", 0, "endpoint-hours of each kind of long run, in which nothing is wrong with any, at each level of loss")
 	first  = flag.Uint64("first", verdicts.FirstDevelopmentSeed, "the first seed")
 	truths = flag.String("truths", "", "regular expression that chooses truths")
 	limit  = flag.Duration("limit", 0, "begin no run after this time; 0 is no limit")
@@ -59,13 +60,27 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// perLong is how many endpoint-hours a long run makes: two of eight endpoints.
+const perLong = 16
+
 // jobs are all runs to be made. Seeds come in the outer loop, so that all cells
 // have about as many if time runs out.
 func jobs(cases []verdicts.Case) <-chan job {
 	todo := make(chan job)
 	go func() {
 		defer close(todo)
-		for n := range *runs {
+		long := int(math.Ceil(*hours / perLong))
+		for n := range max(*runs, long) {
+			for _, c := range verdicts.Long() {
+				for _, loss := range verdicts.Levels() {
+					if n < long {
+						todo <- job{c: c, loss: loss, seed: *first + uint64(n), long: true}
+					}
+				}
+			}
+			if n >= *runs {
+				continue
+			}
 			for _, c := range cases {
 				for _, loss := range verdicts.Levels() {
 					todo <- job{c: c, loss: loss, seed: *first + uint64(n)}
