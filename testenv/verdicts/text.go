@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ func (m *Matrix) WriteText(w io.Writer) error {
 	m.writeConfusion(b)
 	m.writeCost(b)
 	truth, loss, share := m.worst()
-	fmt.Fprintf(b, "worst: %s %.0f%% at %.0f%% loss; false dead: %d\n", truth, 100*share, 100*loss, m.falseDead())
+	fmt.Fprintf(b, "worst: %s %g%% at %g%% loss; false dead: %d\n", truth, math.Floor(1000*share)/10, 100*loss, m.falseDead())
 	return b.Flush()
 }
 

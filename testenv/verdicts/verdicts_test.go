@@ -20,7 +20,8 @@ import (
 var (
 	runs   = flag.Int("seeds", 0, "seeds of each truth at each level of loss; 0 leaves the table alone")
 	hours  = flag.Float64("hours", 0, "endpoint-hours of each kind of long run, in which nothing is wrong with any, at each level of loss")
-	first  = flag.Uint64("first", verdicts.FirstDevelopmentSeed, "the first seed")
+	judged = flag.Bool("judged", false, "use the seeds to judge by, not those to develop with")
+	first  = flag.Uint64("first", 0, "how many seeds to pass over")
 	truths = flag.String("truths", "", "regular expression that chooses truths")
 	limit  = flag.Duration("limit", 0, "begin no run after this time; 0 is no limit")
 	out    = flag.String("out", "", "directory for verdicts.txt, verdicts.svg and wrong.txt")
@@ -39,6 +40,11 @@ func TestVerdicts(t *testing.T) {
 	if *runs == 0 && *hours == 0 {
 		return
 	}
+	if *judged {
+		*first += verdicts.FirstJudgedSeed
+	} else {
+		*first += verdicts.FirstDevelopmentSeed
+	}
 	choice := regexp.MustCompile(*truths)
 	var cases []verdicts.Case
 	for _, c := range verdicts.Cases() {
@@ -50,9 +56,6 @@ func TestVerdicts(t *testing.T) {
 	began := time.Now()
 	made := play(t, m, jobs(cases), began)
 	t.Logf("%d runs in %v", made, time.Since(began).Round(time.Second))
-	if err := m.WriteText(os.Stdout); err != nil {
-		t.Error(err)
-	}
 	if *out != "" {
 		write(t, "verdicts.txt", func(f *os.File) error { return m.WriteText(f) })
 		write(t, "wrong.txt", func(f *os.File) error { return m.WriteWrong(f) })
@@ -104,7 +107,10 @@ func play(t *testing.T, m *verdicts.Matrix, todo <-chan job, began time.Time) (m
 					}
 					r := once(t, j)
 					mu.Lock()
-					if made++; j.long {
+					if made++; made%1000 == 0 {
+						fmt.Fprintf(os.Stderr, "%d runs after %v\n", made, time.Since(began).Round(time.Second))
+					}
+					if j.long {
 						m.AddLong(r)
 					} else {
 						m.Add(r)
