@@ -49,8 +49,12 @@ func (p *Pool) Lease(client string) Lease {
 
 // Next is the next endpoint to try, never the same twice: active endpoints in
 // the selector's order, the second of them in another prefix and with another
-// provider than the first where there is one; then, rather than refuse the
-// client, suspects and the dead, the least bad first. It is nil at the end.
+// provider than the first where there is one; those whose prefix is suspected
+// ([policy.Suspicion]) after all others; then, rather than refuse the client,
+// suspects and the dead, the least bad first. It is nil at the end.
+//
+// A client whose own endpoint is in doubt is not sent to a neighbour of it if
+// there is anybody else: they may share its fate.
 func (l *Lease) Next() *Endpoint {
 	if l.view == nil {
 		return nil
@@ -108,6 +112,9 @@ func (l *Lease) choose() int {
 	if left.Empty() {
 		return -1
 	}
+	if calm := left.Without(l.view.burning); !calm.Empty() {
+		left = calm
+	}
 	switch {
 	case l.offers == 0:
 		if n := l.kept(left); n >= 0 {
@@ -122,6 +129,11 @@ func (l *Lease) choose() int {
 	for _, n := range l.order[:l.ranked] {
 		if left.Has(int(n)) {
 			return int(n)
+		}
+		if l.offers == 0 && !l.view.active.Has(int(n)) {
+			if far := left.Without(l.view.near[n].prefix); !far.Empty() {
+				left = far
+			}
 		}
 	}
 	var best [1]uint8

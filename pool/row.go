@@ -29,6 +29,10 @@ type Row struct {
 	Since      time.Time
 	// Slot is the slot it holds, -1 if none.
 	Slot int
+	// Schedule is at what time of the day it, or its prefix, is lost again and
+	// again, "" if nothing like that is known ([policy.Group.Schedule]). It is as
+	// it was at the latest change of state.
+	Schedule string
 	// Exposed is true once a packet has been sent to it from here.
 	Exposed bool
 }

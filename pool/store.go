@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
 )
@@ -20,9 +21,11 @@ func (p *Pool) write(indexes []int) error {
 	p.writes.Lock()
 	defer p.writes.Unlock()
 	rows := make([]*Row, len(indexes))
+	now := time.Now()
 	p.mu.Lock()
 	for n, i := range indexes {
 		rows[n] = p.endpoints[i].row(p.group.Record(i))
+		rows[n].Schedule, _ = p.group.Schedule(i, now)
 	}
 	p.mu.Unlock()
 	txn := p.db.Txn(true)

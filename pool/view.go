@@ -16,8 +16,11 @@ type view struct {
 	holders     []*Endpoint
 	generations []uint32
 	candidates  []policy.Candidate
-	near        []near // of the active ones
+	near        []near
 	all, active policy.SlotSet
+	// burning are the active ones whose neighbours were lately found blocked: they
+	// come after the others, for everybody.
+	burning policy.SlotSet
 	// ranking changes whenever the order of a client's slots may have. It is
 	// never 0 in a view that has been published.
 	ranking uint16
@@ -51,7 +54,8 @@ func (v *view) slot(e *Endpoint) int {
 }
 
 // near is the active slots that share an endpoint's prefix or its provider, its
-// own included. An unknown provider is taken to be another than any.
+// own included if it is active. An unknown provider is taken to be another than
+// any.
 type near struct{ prefix, provider policy.SlotSet }
 
 // farthest is those of the slots that share as little as possible: neither
@@ -68,7 +72,8 @@ func (n *near) farthest(left policy.SlotSet) policy.SlotSet {
 }
 
 // rerank says whether the order of the endpoints in slots may have changed by
-// their round-trip times. The lock is held.
+// their round-trip times, or by what is believed of their prefixes, which changes
+// with time alone. The lock is held.
 func (p *Pool) rerank() bool {
 	changed := false
 	for _, i := range p.group.Slots() {
@@ -76,7 +81,18 @@ func (p *Pool) rerank() bool {
 			changed = true
 		}
 	}
-	return changed
+	return changed || p.burning(time.Now()) != p.view.Load().burning
+}
+
+// burning is the slots of active endpoints whose prefixes are suspected. The lock
+// is held.
+func (p *Pool) burning(now time.Time) (slots policy.SlotSet) {
+	for n, i := range p.group.Slots() {
+		if i >= 0 && p.endpoints[i].State() == policy.Active && p.group.Suspected(i, now) {
+			slots.Add(n)
+		}
+	}
+	return slots
 }
 
 // publish makes a new view from the group and the rows. The lock is held.
@@ -111,6 +127,7 @@ func (p *Pool) publish() {
 	for n := range v.candidates {
 		v.candidates[n].Total = max(total, 1)
 	}
+	v.burning = p.burning(time.Now())
 	v.neighbours()
 	v.ranking = old.ranking
 	if v.ranking == 0 || !p.sameOrder(old.candidates, v.candidates) {
@@ -140,8 +157,10 @@ func (v *view) neighbours() {
 		provider.Add(n)
 		prefixes[e.prefix], providers[e.spec.Provider] = prefix, provider
 	}
-	for n := range v.active.All {
-		e := v.holders[n]
+	for n, e := range v.holders {
+		if e == nil {
+			continue
+		}
 		if e.prefix.IsValid() {
 			v.near[n].prefix = prefixes[e.prefix]
 		}

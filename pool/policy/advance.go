@@ -11,6 +11,7 @@ func (g *Group) Advance(now time.Time) ([]Action, time.Time) {
 		g.fill(now)
 	}
 	next := g.advanceOutage(now)
+	next = earlier(next, g.advanceSamples(now))
 	next = earlier(next, g.advanceDue(now))
 	actions := g.actions
 	g.actions = nil

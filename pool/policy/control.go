@@ -109,7 +109,7 @@ func (g *Group) theirs(now time.Time) {
 	}
 	o.stage = calm
 	o.ended = later(o.ended, o.sweep)
-	for i := g.best(); i >= 0; i = g.best() {
+	for i := g.best(now); i >= 0; i = g.best(now) {
 		if !g.replaceSilent(i, now, "taken from the reserve: a control answers, and nobody else",
 			"silent while a control answered, and replaced") {
 			return

@@ -50,6 +50,8 @@ type Record struct {
 	// reached says that it has lately got through to an endpoint that is well.
 	compare bool
 	reached time.Time
+	// life is when a flow through it that had been silent last moved again.
+	life time.Time
 	// served is when it last began to serve; interfered is true while it is back
 	// from a block.
 	served     time.Time
@@ -66,6 +68,8 @@ type Record struct {
 	examining bool
 	// rtt is the latest round trip that an examination has seen.
 	rtt time.Duration
+	// thorough is whether the latest examination was one of an endpoint in doubt.
+	thorough bool
 	// begun is when the latest examination was begun, perhaps beside a running
 	// one, whose failure then means nothing any more.
 	begun   time.Time
@@ -96,6 +100,7 @@ type Group struct {
 	out     outage
 	agenda  agenda
 	tally   tally
+	lore    lore
 	actions []Action
 	draws   uint64
 	answer  time.Time     // when any endpoint last answered
@@ -197,6 +202,7 @@ func (g *Group) move(i int, e Event, now time.Time, c Conclusion) {
 		return
 	}
 	g.touch(i)
+	c = g.learn(i, to, c, now)
 	from := r.State
 	r.State, r.Since = to, now
 	r.conclude(c)

@@ -8,14 +8,17 @@ func (g *Group) inquire(i int, now time.Time) Action {
 	r := &g.records[i]
 	a := Action{Kind: Examine, Endpoint: i, Depth: r.depth, Loss: g.lossOf(i, now)}
 	r.depth = Greet
-	doubted := r.doubtful() || r.State == Dead || r.State == Probation
+	doubtful := g.sampled(i) || r.doubtful()
+	r.thorough = doubtful
+	doubted := doubtful || r.State == Dead || r.State == Probation
 	if doubted {
 		a.Controls = g.controls(i)
 	}
 	a.Outside = r.doubtful() && len(a.Controls) == 0 && g.outside(now)
-	if r.doubtful() {
+	if doubtful || r.State == Active && r.answered.IsZero() {
 		a.Doubtful = true
 		a.Tries = max(Enough(a.Loss)-r.failures, fewestFailures)
+		a.Patience = g.patience(i, now)
 	}
 	if doubted {
 		a.Views = g.sightlines(i)
@@ -34,6 +37,23 @@ func (g *Group) inquire(i int, now time.Time) Action {
 		a.Size, a.OneWay = size, oneWay
 	}
 	return a
+}
+
+// slowest is how long a TCP handshake may take on the longest ways that there are,
+// over satellites and through full buffers. Assumption; a verdict has to be there
+// within 3 s.
+const slowest = 2100 * time.Millisecond
+
+// patience is for how long i has to be silent yet before that is taken for
+// silence, and not for slowness. The first question that it has not answered
+// counts, unless nothing is known of how slow it is, or it was called silent
+// before and was not.
+func (g *Group) patience(i int, now time.Time) time.Duration {
+	r := &g.records[i]
+	if r.answered.IsZero() || r.doubt.IsZero() || r.alarms.count(now) >= 1 || r.life.After(r.doubt) {
+		return slowest
+	}
+	return max(slowest-now.Sub(r.doubt), 0)
 }
 
 // slowSize is how many bytes show a rate on long paths too: with 64 KiB it is slow

@@ -354,14 +354,15 @@ func (g *Group) failed(i int, x Examination) {
 	case Active:
 		g.move(i, Doubted, x.At, Conclusion{Cause: c.Cause, Why: c.Why})
 		r.doubt, r.failures = x.Asked, failures
-		if enough && before > 0 {
+		if enough && (before > 0 || x.Tries >= fewestFailures) {
 			g.condemn(i, x.At, c)
 		} else {
 			g.examineAt(i, x.At, Greet)
 		}
 	case Suspect, Probation, Reserve:
 		r.transfer = false
-		if !enough && x.Tries > 0 {
+		// What has moved meanwhile is slow, and not silent.
+		if x.Tries > 0 && (!enough || r.life.After(x.Asked)) {
 			r.failures = failures
 			if r.doubt.IsZero() {
 				r.doubt = x.Asked
@@ -372,7 +373,7 @@ func (g *Group) failed(i int, x Examination) {
 		g.condemn(i, x.At, c)
 	case Dead:
 		if c.Verdict != Unknown && c.Verdict != r.Verdict && !r.transfer {
-			r.conclude(c)
+			r.conclude(g.learn(i, Dead, c, x.At))
 			g.tell(i, Dead)
 		}
 		g.postpone(i, x.At)

@@ -159,6 +159,7 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 // raised.
 func (g *Group) resumed(i int, ev Evidence) {
 	r := &g.records[i]
+	r.life = later(r.life, ev.At)
 	r.stops.n = max(0, r.stops.n-1)
 	if r.State != Suspect || !r.transfer || r.Cause != Stalled || r.stops.n > 0 || r.confirm != None {
 		return
@@ -178,6 +179,10 @@ func (g *Group) suspect(i int, ev Evidence, why string, transfer bool) {
 		r.Cause, r.Why = ev.Outcome, why // what takes more than a greeting to clear
 	}
 	r.transfer = r.transfer || transfer
+	if r.State == Suspect && r.examining && !r.thorough {
+		// A routine look is under way, which has no witness and proves nothing.
+		r.examining, r.begun = false, ev.At
+	}
 }
 
 // examineAt brings the next examination of i forward to at, and makes it as

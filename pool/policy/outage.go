@@ -105,7 +105,7 @@ func (g *Group) advanceOutage(now time.Time) time.Time {
 	}
 	// A canary may turn up late: a fresh endpoint, added during the outage.
 	late := o.stage == ours && !now.Before(o.late)
-	if c := g.canary(late); c >= 0 && (o.canaries < g.limits.Canaries || late) {
+	if c := g.canary(late, now); c >= 0 && (o.canaries < g.limits.Canaries || late) {
 		o.canaries++
 		if late {
 			o.pause = min(lateGrowth*o.pause, g.limits.RetestMax)
@@ -150,11 +150,12 @@ func (g *Group) portal() string {
 	return ""
 }
 
-// canary picks a reserve that was not asked in this outage, of a provider that
-// has as few of the silent endpoints as possible, earlier canaries included, so
-// that one listed prefix does not swallow them all; if again is set and all
-// were asked, one of those. It is -1 if there is none.
-func (g *Group) canary(again bool) int {
+// canary picks a reserve that was not asked in this outage, where least is
+// believed to be burning, and of a provider that has as few of the silent
+// endpoints as possible, earlier canaries included, so that one listed prefix
+// does not swallow them all; if again is set and all were asked, one of those.
+// It is -1 if there is none.
+func (g *Group) canary(again bool, now time.Time) int {
 	prefixes, providers := make(map[netip.Prefix]int), make(map[string]int) // of silent ones
 	for i := range g.records {
 		r := &g.records[i]
@@ -171,10 +172,12 @@ func (g *Group) canary(again bool) int {
 			continue
 		}
 		same := unit(g.draw()) / 2 // among equals by lot
-		if asked {
-			same += float64(4 * len(g.records)) // after any other
-		}
 		same += float64(2*providers[r.provider] + prefixes[r.prefix])
+		n := float64(4 * len(g.records)) // more than that can be
+		same += n * float64(g.alarm(i, now))
+		if asked {
+			same += n * float64(burnt+1) // after any other
+		}
 		if best < 0 || same < least {
 			best, least = i, same
 		}

@@ -69,7 +69,7 @@ func (g *Group) retested(i int, x Examination) {
 	unseen := r.transfer && x.Down.Outcome == None && !(r.Verdict == NoEgress && x.Egress == Answered)
 	if c.Verdict != Alive || unseen && x.At.Sub(r.Since) < g.limits.RetestMax {
 		if c.Verdict != Unknown && c.Verdict != Alive && c.Verdict != r.Verdict {
-			r.conclude(c)
+			r.conclude(g.learn(i, Dead, c, x.At))
 			g.tell(i, Dead)
 		}
 		g.postpone(i, x.At)

@@ -25,7 +25,7 @@ func (g *Group) serve(i, slot int, now time.Time, c Conclusion) {
 // fill gives every free slot to the best reserve.
 func (g *Group) fill(now time.Time) {
 	for g.freeSlot() >= 0 {
-		i := g.best()
+		i := g.best(now)
 		if i < 0 {
 			return
 		}

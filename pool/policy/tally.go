@@ -1,6 +1,9 @@
 package policy
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // tally counts what serves and what was lost by neighbourhood and provider, and
 // files the reserve that can be used, so that the best of it is found without
@@ -26,7 +29,20 @@ type (
 // pile is the reserve of one block that can be used, by kind.
 type pile struct {
 	block
-	free [kinds][]int
+	free  [kinds][]int
+	place Place // the block's
+	// alarm is what was believed of each kind when the best was last looked for.
+	alarm [kinds]alarm
+}
+
+// any says whether there is anything in the pile.
+func (p *pile) any() bool {
+	for k := range p.free {
+		if len(p.free[k]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // kind is what makes some of a block's reserve a better choice than others.
@@ -77,7 +93,7 @@ func (t *tally) enrol(r *Record, provider string) {
 	if !ok {
 		n = len(t.piles)
 		t.blocks[b] = n
-		t.piles = append(t.piles, pile{block: b})
+		t.piles = append(t.piles, pile{block: b, place: r.place()})
 	}
 	r.filing.pile = n
 }
@@ -147,47 +163,105 @@ func (g *Group) count(i, by int) {
 	}
 }
 
-// best is the reserve to use next: in a neighbourhood and of a provider that
-// serve as little as possible now and have lost nothing, so that one listed
-// prefix takes as few endpoints as possible; one that is exposed already before
-// a fresh one; then by lot. It is -1 if there is none.
-func (g *Group) best() int {
+// best is the reserve to use next: where least is believed to be burning; of
+// those in a neighbourhood and of a provider that serve as little as possible
+// now and have lost nothing, so that one listed prefix takes as few endpoints as
+// possible; one that is exposed already before a fresh one; then by lot. It is -1
+// if there is none.
+func (g *Group) best(now time.Time) int {
 	g.file()
 	if g.tally.free == 0 {
 		return -1
 	}
-	equals, least := 0, 0
+	stirred := g.lore.belief.stirred(now)
 	for n := range g.tally.piles {
 		p := &g.tally.piles[n]
+		p.alarm = [kinds]alarm{}
+		if stirred && p.any() {
+			around := alarmOf(g.lore.belief.Around(p.place, now))
+			for k := range p.alarm {
+				p.alarm[k] = around
+			}
+		}
+	}
+	for {
+		p, k, lot := g.tally.draw(g.draw())
+		if p == nil {
+			return -1
+		}
+		i, a := p.free[k][lot], noAlarm
+		if stirred {
+			i, a = g.calmest(p.free[k], lot, p.alarm[k], now)
+		}
+		if a <= p.alarm[k] {
+			return i
+		}
+		p.alarm[k] = a // all of it lie where more is burning than around them
+	}
+}
+
+// calmest is the first of a pile, from a place in it on, that is in no more alarm
+// than its neighbourhood, or else the one in the least.
+func (g *Group) calmest(free []int, from int, around alarm, now time.Time) (best int, least alarm) {
+	best, least = free[from], burnt+1
+	for n := range free {
+		i := free[(from+n)%len(free)]
+		if a := g.alarm(i, now); a < least {
+			best, least = i, a
+		}
+		if least <= around {
+			break
+		}
+	}
+	return best, least
+}
+
+// draw picks one of those that cost least by lot: its pile, which is nil if there
+// is none, and where it is in that.
+func (t *tally) draw(lots uint64) (*pile, kind, int) {
+	equals := 0
+	var least cost
+	for n := range t.piles {
+		p := &t.piles[n]
 		for k := range kind(kinds) {
 			if len(p.free[k]) == 0 {
 				continue
 			}
-			if c := p.cost(k); equals == 0 || c < least {
+			if c := p.cost(k); equals == 0 || c.less(least) {
 				equals, least = len(p.free[k]), c
 			} else if c == least {
 				equals += len(p.free[k])
 			}
 		}
 	}
-	lot := int(g.draw() % uint64(equals))
-	for n := range g.tally.piles {
-		p := &g.tally.piles[n]
+	lot := int(lots % uint64(max(equals, 1)))
+	for n := range t.piles {
+		p := &t.piles[n]
 		for k := range kind(kinds) {
 			if len(p.free[k]) == 0 || p.cost(k) != least {
 				continue
 			}
 			if lot < len(p.free[k]) {
-				return p.free[k][lot]
+				return p, k, lot
 			}
 			lot -= len(p.free[k])
 		}
 	}
-	return -1
+	return nil, 0, 0
+}
+
+// cost is what speaks against the use of an endpoint: the alarm first.
+type cost struct {
+	alarm alarm
+	other int
+}
+
+func (c cost) less(d cost) bool {
+	return c.alarm < d.alarm || c.alarm == d.alarm && c.other < d.other
 }
 
 // cost is what speaks against the use of a kind of reserve of this pile.
-func (p *pile) cost(k kind) int {
+func (p *pile) cost(k kind) cost {
 	c := 3*p.prefix.lost + 2*p.prefix.used + p.provider.used
 	if k&exposed == 0 {
 		c++
@@ -195,5 +269,5 @@ func (p *pile) cost(k kind) int {
 	if k&doubtful != 0 {
 		c += 3
 	}
-	return c
+	return cost{p.alarm[k], c}
 }

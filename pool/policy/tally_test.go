@@ -13,14 +13,14 @@ import (
 func TestBestByRecount(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	at := time.Unix(1524000000, 0)
-	ties := 0
+	ties, alarms := 0, make(map[alarm]int)
 	for seed := range uint64(20) {
 		g, err := NewGroup(Limits{Active: 6}, seed)
 		if err != nil {
 			t.Fatal(err)
 		}
 		anywhere := func(i int) Spec {
-			addr := netip.AddrFrom4([4]byte{52, byte(r.IntN(7)), 0, byte(i)})
+			addr := netip.AddrFrom4([4]byte{52, byte(r.IntN(7)), byte(r.IntN(3) * 20), byte(i)})
 			return Spec{Host: addr.String(), Port: 1080, Addr: addr, Provider: []string{"aws", "gcp", "", ""}[r.IntN(4)]}
 		}
 		for i := range 60 {
@@ -29,7 +29,7 @@ func TestBestByRecount(t *testing.T) {
 		for range 400 {
 			i := r.IntN(g.Len())
 			asked := at.Add(-time.Duration(r.IntN(3000)) * time.Millisecond)
-			switch r.IntN(8) {
+			switch r.IntN(9) {
 			case 0:
 				g.Answered(i, asked, at)
 			case 1, 2:
@@ -49,21 +49,26 @@ func TestBestByRecount(t *testing.T) {
 					g.Retire(i, at)
 					g.Restore(i, anywhere(i), at) // before it was counted as retired
 				}
+			case 6:
+				if s := g.records[i].State; s == Suspect || s == Probation || s == Reserve && r.IntN(4) == 0 {
+					g.condemn(i, at, Conclusion{[]Verdict{Blocked, Frozen, Throttled, Down}[r.IntN(4)], Silent, .9, "by lot"})
+				}
 			default:
 				at = at.Add(time.Duration(r.IntN(3000)) * time.Millisecond)
 				g.Advance(at)
 			}
-			want, least := recount(g)
-			got := g.best()
+			want, least := recount(g, at)
+			alarms[least.alarm]++
+			got := g.best(at)
 			if got < 0 != (len(want) == 0) || got >= 0 && !want[got] {
-				t.Fatalf("seed %d: want one of %v, which cost %d, got %d", seed, want, least, got)
+				t.Fatalf("seed %d: want one of %v, which cost %v, got %d", seed, want, least, got)
 			}
 			if len(want) == 2 {
 				ties++
 				for w := range want {
 					found := false
 					for range 64 {
-						found = found || g.best() == w
+						found = found || g.best(at) == w
 					}
 					if !found {
 						t.Errorf("%d is as good as any, and never chosen", w)
@@ -75,10 +80,13 @@ func TestBestByRecount(t *testing.T) {
 	if ties == 0 {
 		t.Error("there were never two equals")
 	}
+	if len(alarms) < 3 {
+		t.Errorf("the best was always in the same alarm: %v", alarms)
+	}
 }
 
 // recount finds those of the reserve that cost least, by looking at all records.
-func recount(g *Group) (best map[int]bool, least int) {
+func recount(g *Group, at time.Time) (best map[int]bool, least cost) {
 	lost, used := make(map[netip.Prefix]int), make(map[netip.Prefix]int)
 	providers := make(map[string]int)
 	for _, r := range g.records {
@@ -95,18 +103,21 @@ func recount(g *Group) (best map[int]bool, least int) {
 		if r.State != Reserve || r.examining {
 			continue
 		}
-		cost := 3*lost[r.prefix] + 2*used[r.prefix] + providers[r.provider]
+		c := cost{other: 3*lost[r.prefix] + 2*used[r.prefix] + providers[r.provider]}
+		for _, p := range []float64{g.lore.belief.Around(r.place(), at), g.lore.belief.At(r.place(), at)} {
+			c.alarm = max(c.alarm, alarmOf(p))
+		}
 		if !r.Exposed {
-			cost++
+			c.other++
 		}
 		if r.doubtful() {
-			cost += 3
+			c.other += 3
 		}
-		if len(best) == 0 || cost < least {
+		if len(best) == 0 || c.less(least) {
 			clear(best)
-			least = cost
+			least = c
 		}
-		if cost == least {
+		if c == least {
 			best[i] = true
 		}
 	}

@@ -64,7 +64,7 @@ func (p *Prober) Probe(ctx context.Context, s policy.Spec, look policy.Look) pol
 	x := policy.Examination{Asked: time.Now(), Depth: look.Depth}
 	p.memory.touch(s.Name(), x.Asked)
 	v := p.lookThrough(limited, s, look.Views)
-	t := p.knock(limited, s, p.tries(look), p.patience(look))
+	t := p.knock(limited, s, p.tries(look), look.Patience)
 	session := t.first()
 	if session != nil {
 		// What answers here runs, and nobody else has to be asked.
@@ -129,20 +129,6 @@ func (p *Prober) tries(look policy.Look) int {
 	}
 	return DefaultTries
 }
-
-// patience is how long a TCP handshake may take at least. An endpoint that has
-// become slow is not to be taken for one that is silent: where a verdict hangs on
-// it, it gets the time of the longest ways that there are, over satellites and
-// through full buffers, and a lost SYN that of its first repetition.
-func (p *Prober) patience(look policy.Look) time.Duration {
-	if look.Doubtful {
-		return p.calm(slowHandshake)
-	}
-	return 0
-}
-
-// slowHandshake is that time. Assumption: a verdict has to be there within 3 s.
-const slowHandshake = 2200 * time.Millisecond
 
 func (p *Prober) size(look policy.Look) int64 {
 	switch {

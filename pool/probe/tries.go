@@ -104,7 +104,8 @@ func (t *tries) make(ctx context.Context, now *try, late time.Duration) {
 		now.rtt = rtt
 		t.mu.Unlock()
 		phase = policy.Greeting
-		session, err = within(ctx, t.p.silence(name, rtt)-late, func(ctx context.Context) (*upstream.Session, error) {
+		// One whose SYN was repeated takes a second longer than the way does.
+		session, err = within(ctx, t.p.silence(name, t.rtt())-late, func(ctx context.Context) (*upstream.Session, error) {
 			return t.p.upstream().Negotiate(ctx, c, t.spec)
 		})
 	}
