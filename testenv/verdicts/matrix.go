@@ -23,9 +23,8 @@ func want(loss float64) (cell, pooled float64) {
 type Matrix struct {
 	cases []Case
 	cells map[key]*Cell
-	// Long are the long runs in which nothing is wrong with any endpoint, by the
-	// level of loss.
-	Long map[float64]*Tally
+	// long are the long runs, in which nothing is wrong with any endpoint.
+	long map[key]*Cell
 }
 
 type key struct {
@@ -53,28 +52,27 @@ const keepWrong = 12
 
 // NewMatrix makes an empty matrix of the given cases.
 func NewMatrix(cases []Case) *Matrix {
-	return &Matrix{cases: cases, cells: make(map[key]*Cell), Long: make(map[float64]*Tally)}
+	return &Matrix{cases: cases, cells: make(map[key]*Cell), long: make(map[key]*Cell)}
 }
 
 // Add adds a run.
 func (m *Matrix) Add(r Run) {
+	add(m.cells, r)
+}
+
+func add(cells map[key]*Cell, r Run) {
 	k := key{r.Truth, r.Draw.Loss}
-	c := m.cells[k]
+	c := cells[k]
 	if c == nil {
 		c = new(Cell)
-		m.cells[k] = c
+		cells[k] = c
 	}
 	c.add(r)
 }
 
 // AddLong adds a long run in which nothing was wrong with any endpoint.
 func (m *Matrix) AddLong(r Run) {
-	t := m.Long[r.Draw.Loss]
-	if t == nil {
-		t = new(Tally)
-		m.Long[r.Draw.Loss] = t
-	}
-	t.add(r.Tally)
+	add(m.long, r)
 }
 
 // Cell is what there is of a truth at a level of loss; empty if nothing is.
@@ -216,8 +214,8 @@ func (m *Matrix) keys() []key {
 // falseDead is how many endpoints that were well have been condemned, in all.
 func (m *Matrix) falseDead() int {
 	n := m.total().FalseDead
-	for _, t := range m.Long {
-		n += t.FalseDead
+	for _, c := range m.long {
+		n += c.FalseDead
 	}
 	return n
 }

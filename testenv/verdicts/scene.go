@@ -61,11 +61,11 @@ func newScene(c *Case, loss float64, seed uint64) (*Scene, error) {
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	for n := range max(c.Setting.Vantages, 1) {
-		config := testenv.ISPConfig{Latency: access, Loss: loss}
-		if c.Setting.Path != nil {
-			c.Setting.Path(&config)
+		isp := s.World.ISP(fmt.Sprintf("isp-%d", n), testenv.ISPConfig{Latency: access, Loss: loss})
+		if c.Setting.Line != nil {
+			isp.Line().Lose(c.Setting.Line(loss))
 		}
-		s.ISPs = append(s.ISPs, s.World.ISP(fmt.Sprintf("isp-%d", n), config))
+		s.ISPs = append(s.ISPs, isp)
 	}
 	err := errors.Join(s.launch(), s.settle())
 	for _, isp := range s.ISPs {

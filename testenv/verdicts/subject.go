@@ -157,11 +157,9 @@ func (j *subject) read() {
 
 // opinion is what the pool says now.
 func (j *subject) opinion() Opinion {
-	r := j.v.row(j.host)
-	return Opinion{
-		At: time.Since(j.began), Bytes: place(r.Why), State: r.State, Verdict: r.Verdict, Cause: r.Cause, Why: r.Why,
-		Outage: j.v.pool.Outage(),
-	}
+	o := OpinionOf(j.v.row(j.host))
+	o.At, o.Outage = time.Since(j.began), j.v.pool.Outage()
+	return o
 }
 
 // right says whether reading n was right.
@@ -175,7 +173,7 @@ func (j *subject) right(n int) bool {
 	case n == 1 && c.Later != nil:
 		return o.is(c.Later)
 	default:
-		return c.right(o, c.Right, j.v.scene.draw)
+		return c.Accepts(o, j.v.scene.draw)
 	}
 }
 
