@@ -51,7 +51,9 @@ type Record struct {
 	compare bool
 	// larger asks for the next transfer to be as large as stops says, and egress
 	// counts how often in a row no other endpoint was reached through it.
-	larger  bool
+	larger bool
+	// closely asks for the next examination to be as that of a suspect.
+	closely bool
 	egress  int
 	reached time.Time
 	// life is when a flow through it that had been silent last moved again.

@@ -49,6 +49,9 @@ func (g *Group) answered(i int, asked, at time.Time) {
 	if !r.doubt.After(asked) {
 		r.doubt, r.failures = time.Time{}, 0
 	}
+	if r.stops.waits > 0 {
+		g.ripen(i, asked, at)
+	}
 	if r.State == Suspect && !r.transfer && r.doubt.IsZero() {
 		g.clear(i, at, Conclusion{Alive, None, .95, "answers again"})
 	}
@@ -128,6 +131,7 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 			g.lookInto(i, ev.At)
 		}
 	case ev.Outcome == Silent && ev.Phase == Transfer:
+		r.stops.wait(ev)
 		if r.doubt.IsZero() || ev.Asked.Before(r.doubt) {
 			r.doubt = ev.Asked
 		}
@@ -149,6 +153,7 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 			g.suspect(i, ev, fmt.Sprintf("a stream stopped after %d KiB", ev.Bytes>>10), true)
 		}
 		g.examineAt(i, ev.At, Carry)
+		r.closely = true
 	case ev.Outcome == Resumed:
 		g.resumed(i, ev)
 	case ev.Outcome == Slowed:
@@ -185,6 +190,19 @@ func (g *Group) noise(i int, now time.Time) int {
 	return int(math.Round(g.records[i].alarms.count(now) + perLoss*max(g.lossOf(i, now)-assumedLoss, 0)))
 }
 
+// ripen takes up the flows that are silent while the path is not, as an answer has
+// just shown.
+func (g *Group) ripen(i int, asked, now time.Time) {
+	r := &g.records[i]
+	before := r.stops.n
+	r.stops.ripen(asked, now)
+	if r.stops.n > before && r.State == Suspect {
+		r.transfer = true
+		r.Cause, r.Why = Stalled, r.stops.String()
+		g.examineAt(i, now, Carry)
+	}
+}
+
 // lookInto has i examined deeply, unless it has been just now: what is no reason
 // for doubt need not be looked into more often than that.
 func (g *Group) lookInto(i int, now time.Time) {
@@ -192,6 +210,7 @@ func (g *Group) lookInto(i int, now time.Time) {
 	r := &g.records[i]
 	if last := later(r.carried, r.begun); now.Sub(last) >= often || last.IsZero() {
 		g.examineAt(i, now, Carry)
+		r.closely = true
 	}
 }
 
@@ -200,6 +219,10 @@ func (g *Group) lookInto(i int, now time.Time) {
 func (g *Group) resumed(i int, ev Evidence) {
 	r := &g.records[i]
 	r.life = later(r.life, ev.At)
+	if r.stops.waits > 0 {
+		r.stops.waits--
+		return
+	}
 	r.stops.n = max(0, r.stops.n-1)
 	if r.State != Suspect || !r.transfer || r.Cause != Stalled || r.stops.n > 0 || r.confirm != None {
 		return

@@ -18,6 +18,16 @@ type stops struct {
 	// last are the latest of them, the newest at place (n-1) mod its length.
 	last  [8]stop
 	noted int
+	// waiting are flows whose path is silent, of which it is not known yet if it is
+	// so for others too. The first waits of them are in use.
+	waiting [8]waitingStop
+	waits   int
+}
+
+// waitingStop is a flow on a path that was found silent at a question asked then.
+type waitingStop struct {
+	stop
+	asked time.Time
 }
 
 // stop is one flow that has stopped.
@@ -35,22 +45,14 @@ const similar = 2
 
 // add notes a client's flow.
 func (s *stops) add(ev Evidence) {
-	if ev.At.Sub(s.at) > stallMemory {
-		s.n, s.noted = 0, 0
-	}
-	st := stop{ev.Bytes, false, ev.Destination, ev.Outcome == Silent}
-	if ev.Sent > ev.Bytes {
-		st.bytes, st.up = ev.Sent, true
-	}
-	s.put(st)
+	s.fade(ev.At)
+	s.put(stopOf(ev))
 	s.at = ev.At
 }
 
 // seen notes the flows of an examination.
 func (s *stops) seen(x Examination) {
-	if x.At.Sub(s.at) > stallMemory {
-		s.n, s.noted = 0, 0
-	}
+	s.fade(x.At)
 	for n, p := range []Passage{x.Down, x.Up} {
 		if p.Outcome != Stalled && p.Outcome != Silent {
 			continue
@@ -60,6 +62,46 @@ func (s *stops) seen(x Examination) {
 		}
 	}
 	s.at = x.At
+}
+
+// wait notes a client's flow whose path is silent: if an answer to a later question
+// comes, it is for this flow alone.
+func (s *stops) wait(ev Evidence) {
+	if s.waits < len(s.waiting) {
+		s.waiting[s.waits] = waitingStop{stopOf(ev), ev.Asked}
+		s.waits++
+	}
+}
+
+// ripen counts the flows that were silent before a question that was answered.
+func (s *stops) ripen(asked, now time.Time) {
+	left := 0
+	for _, w := range s.waiting[:s.waits] {
+		if w.asked.Before(asked) {
+			s.fade(now)
+			s.put(w.stop)
+			s.at = now
+		} else {
+			s.waiting[left] = w
+			left++
+		}
+	}
+	s.waits = left
+}
+
+// fade forgets what is too long ago.
+func (s *stops) fade(now time.Time) {
+	if now.Sub(s.at) > stallMemory {
+		s.n, s.noted = 0, 0
+	}
+}
+
+// stopOf is a client's flow.
+func stopOf(ev Evidence) stop {
+	if ev.Sent > ev.Bytes {
+		return stop{ev.Sent, true, ev.Destination, ev.Outcome == Silent}
+	}
+	return stop{ev.Bytes, false, ev.Destination, ev.Outcome == Silent}
 }
 
 func (s *stops) put(st stop) {
