@@ -173,6 +173,9 @@ func (g *Group) carried(i int, x Examination) {
 		return
 	}
 	r.carried = x.At
+	if x.Down.Outcome == Answered {
+		r.proved = x.At
+	}
 	switch {
 	case r.State != Suspect || !r.transfer:
 		g.passed(i, x)
