@@ -93,7 +93,7 @@ func TestActivesAndCanariesDropped(t *testing.T) {
 				a.paysAtMost(2500*time.Millisecond, now, time.Now())
 				a.noneFails()
 				a.neverDirect()
-				a.cutsOnly(a.firstDrops(serving...))
+				a.cutsOnly(a.firstDrops(serving...), cutAfter)
 				for _, h := range serving {
 					a.isDead(h)
 				}

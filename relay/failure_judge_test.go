@@ -73,9 +73,17 @@ func (a *arena) paysAtMostBut(extra time.Duration, from, to time.Time, losses []
 	}
 }
 
-// cutsOnly fails unless each stream through a lost endpoint was cut within 3 s
-// of its first dropped packet, and no other stream was.
-func (a *arena) cutsOnly(lost map[netip.Addr]time.Time) {
+const (
+	// cutAfter is the longest from a stream's first dropped packet to its cut.
+	cutAfter = 3 * time.Second
+	// cutFrozen is that where packets still pass: enough flows have to be seen to
+	// stop for good.
+	cutFrozen = 5 * time.Second
+)
+
+// cutsOnly fails unless each stream through a lost endpoint was cut within the
+// given time of its first dropped packet, and no other stream was.
+func (a *arena) cutsOnly(lost map[netip.Addr]time.Time, within time.Duration) {
 	a.t.Helper()
 	hit := 0
 	for n, s := range a.longs() {
@@ -84,8 +92,8 @@ func (a *arena) cutsOnly(lost map[netip.Addr]time.Time) {
 		switch {
 		case gone && s.ended.IsZero():
 			a.t.Errorf("stream %d via %s was not cut", n, s.via)
-		case gone && s.ended.Sub(since) > 3*time.Second:
-			a.t.Errorf("stream %d via %s was cut %v after the first dropped packet, want at most 3s", n, s.via, s.ended.Sub(since))
+		case gone && s.ended.Sub(since) > within:
+			a.t.Errorf("stream %d via %s was cut %v after the first dropped packet, want at most %v", n, s.via, s.ended.Sub(since), within)
 		case gone && errors.Is(s.err, io.EOF):
 			a.t.Errorf("stream %d via %s ended with a clean FIN", n, s.via)
 		case !gone && !s.ended.IsZero():
@@ -234,7 +242,7 @@ func (a *arena) marksNothing() {
 			a.t.Errorf("%v: %s", ev.At.Sub(a.began), ev)
 		}
 	}
-	a.cutsOnly(nil)
+	a.cutsOnly(nil, cutAfter)
 }
 
 // carries is how many streams are open through the endpoint.

@@ -56,7 +56,7 @@ func TestOneEndpointDropped(t *testing.T) {
 		a.isp.Add(against(blocker.Drop(), h))
 		time.Sleep(time.Minute)
 		a.paysAtMost(hedge, now, time.Now())
-		a.cutsOnly(a.firstDrops(h))
+		a.cutsOnly(a.firstDrops(h), cutAfter)
 		a.deadAre(h)
 	})
 }
@@ -67,7 +67,7 @@ func TestOneEndpointReset(t *testing.T) {
 		a.isp.Add(against(blocker.Reset(), h))
 		time.Sleep(time.Minute)
 		a.paysAtMost(2*rtt, now, time.Now())
-		a.cutsOnly(map[netip.Addr]time.Time{h.Addr(): now})
+		a.cutsOnly(map[netip.Addr]time.Time{h.Addr(): now}, cutAfter)
 		a.deadAre(h)
 	})
 }
@@ -78,7 +78,7 @@ func TestOneEndpointDown(t *testing.T) {
 		h.Stop()
 		time.Sleep(time.Minute)
 		a.paysAtMost(2*rtt, now, time.Now())
-		a.cutsOnly(map[netip.Addr]time.Time{h.Addr(): now})
+		a.cutsOnly(map[netip.Addr]time.Time{h.Addr(): now}, cutAfter)
 		a.deadAre(h)
 	})
 }
@@ -89,7 +89,7 @@ func TestOneHostVanishes(t *testing.T) {
 		h.Vanish()
 		time.Sleep(time.Minute)
 		a.paysAtMost(hedge, now, time.Now())
-		a.cutsOnly(map[netip.Addr]time.Time{h.Addr(): now})
+		a.cutsOnly(map[netip.Addr]time.Time{h.Addr(): now}, cutAfter)
 		a.deadAre(h)
 	})
 }
@@ -100,7 +100,7 @@ func TestOneProcessHangs(t *testing.T) {
 		h.Hang()
 		time.Sleep(time.Minute)
 		a.paysAtMost(hedge, now, time.Now())
-		a.cutsOnly(map[netip.Addr]time.Time{h.Addr(): now})
+		a.cutsOnly(map[netip.Addr]time.Time{h.Addr(): now}, cutAfter)
 		a.deadAre(h)
 		if err := h.Start(); err != nil {
 			a.t.Error(err)
@@ -152,7 +152,7 @@ func frozen(t *testing.T, active int, by string) {
 		}
 		a.noneFails()
 		a.neverDirect()
-		a.cutsOnly(a.firstDrops(h))
+		a.cutsOnly(a.firstDrops(h), cutFrozen)
 		a.deadAre(h)
 		a.judged(h, policy.Frozen)
 		a.log()
@@ -177,7 +177,7 @@ func TestWaveUntilOneIsLeft(t *testing.T) {
 		}
 		time.Sleep(20 * time.Second)
 		a.paysAtMostBut(hedge, began, time.Now(), losses)
-		a.cutsOnly(a.firstDrops(lost...))
+		a.cutsOnly(a.firstDrops(lost...), cutAfter)
 		a.deadAre(lost...)
 	})
 }
@@ -195,7 +195,7 @@ func TestWholePrefixAtOnce(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		a.paysAtMost(hedge, now, time.Now())
-		a.cutsOnly(a.firstDrops(lost...))
+		a.cutsOnly(a.firstDrops(lost...), cutAfter)
 		for _, h := range lost {
 			a.isDead(h)
 		}
@@ -218,7 +218,7 @@ func TestAllActiveDropped(t *testing.T) {
 				a.paysAtMost(2500*time.Millisecond, now, time.Now())
 				a.noneFails()
 				a.neverDirect()
-				a.cutsOnly(a.firstDrops(lost...))
+				a.cutsOnly(a.firstDrops(lost...), cutAfter)
 				a.deadAre(lost...)
 				a.log()
 			})
@@ -250,7 +250,7 @@ func TestOwnNetworkDown(t *testing.T) {
 						s.mu.Unlock()
 					}
 					time.Sleep(29 * time.Second)
-					a.cutsOnly(nil)
+					a.cutsOnly(nil, cutAfter)
 					for _, r := range a.since(a.began) {
 						// What began in the outage may have lost patience in it.
 						if r.err != nil && (r.start.Add(a.usual()).Before(cut) || r.start.Add(patience).After(back.Add(time.Second))) {

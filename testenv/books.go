@@ -12,7 +12,7 @@ import (
 // books is what one ISP writes down as it happens. What goes on all the time
 // is counted without a lock.
 type books struct {
-	lost atomic.Int64 // packets that met a Cut, or bad luck
+	lost atomic.Int64 // packets that met a Cut or a portal
 
 	mu      sync.Mutex
 	tallies map[netip.AddrPort]*tally
@@ -76,12 +76,20 @@ func (b *books) direct(isp, address string, now time.Time) {
 	b.directs = append(b.directs, Direct{At: now, ISP: isp, Address: address})
 }
 
-func (b *books) outage(isp string, now time.Time, begins bool) {
+// begins books the beginning of an outage, of which there is at most one of
+// each kind at a time, and ends its end.
+func (b *books) begins(o Outage) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if begins {
-		b.outages = append(b.outages, Outage{ISP: isp, From: now})
-	} else if n := len(b.outages); n > 0 {
-		b.outages[n-1].Until = now
+	b.outages = append(b.outages, o)
+}
+
+func (b *books) ends(captive bool, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for n := range b.outages {
+		if o := &b.outages[n]; o.Captive == captive && o.Until.IsZero() {
+			o.Until = now
+		}
 	}
 }

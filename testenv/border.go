@@ -1,7 +1,6 @@
 package testenv
 
 import (
-	"math"
 	"net/netip"
 	"time"
 
@@ -17,7 +16,6 @@ type border struct {
 	*tally
 	connected, refused, looked bool
 	hit                        *Hit
-	draws                      uint64
 }
 
 var _ memnet.Border = (*border)(nil)
@@ -31,8 +29,15 @@ func (i *ISP) border(source, to netip.AddrPort, seed uint64) *border {
 
 // Inspect implements [memnet.Border]. The connection's lock orders the calls.
 func (b *border) Inspect(p blocker.Packet, now time.Time) blocker.Decision {
-	if b.isp.cut.Load() || b.unlucky() {
+	if b.isp.cut.Load() {
 		b.isp.books.lost.Add(1)
+		return blocker.Decision{Act: blocker.Discard}
+	}
+	if p := b.isp.portal.Load(); p != nil {
+		b.isp.books.lost.Add(1)
+		if p.Reset {
+			return blocker.Decision{Act: blocker.Forge}
+		}
 		return blocker.Decision{Act: blocker.Discard}
 	}
 	d := b.flow.Decide(b.isp.rules.Load(), &b.isp.residue, p, now)
@@ -52,20 +57,6 @@ func (b *border) Inspect(p blocker.Packet, now time.Time) blocker.Decision {
 	b.bytes[p.Dir].Add(int64(d.Pass))
 	b.isp.books.dropped(b, p, d, now)
 	return d
-}
-
-// unlucky draws whether the next packet is lost by accident. The draws follow
-// from the flow's seed.
-func (b *border) unlucky() bool {
-	p := b.isp.config.Loss
-	if p <= 0 {
-		return false
-	}
-	b.draws++
-	x := b.flow.Seed + b.draws*0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return float64(x^x>>31) < p*math.MaxUint64
 }
 
 // sight tells a strategy that is being played of the flow's first bytes.

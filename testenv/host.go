@@ -25,6 +25,7 @@ type Host struct {
 	endpoint bool
 	spec     policy.Spec
 	ordered  time.Time
+	line     memnet.Line
 
 	mu       sync.Mutex
 	mem      *memnet.Host // nil: not booted yet, or gone
@@ -42,6 +43,12 @@ func (h *Host) Name() string { return h.name }
 
 // Spec is what a pool needs to know of an endpoint, credentials included.
 func (h *Host) Spec() policy.Spec { return h.spec }
+
+// Line is the stretch between the machine and the middle of the net, beyond any
+// blocker: make it lose, or longer, unsteady, narrow. Whoever dials this host
+// sends up, it answers down; of its own dials, up is from here. A host whose
+// Line has a Delay of a second is slow but alive.
+func (h *Host) Line() *memnet.Line { return &h.line }
 
 // URL is the same as people write it: "socks5://user:pass@52.58.4.7:1080".
 func (h *Host) URL() string {
@@ -185,6 +192,7 @@ func (h *Host) boot() error {
 }
 
 func (w *World) add(h *Host) {
+	h.line.Seed = ^w.seed ^ uint64(len(w.hosts)+1)<<32
 	w.hosts = append(w.hosts, h)
 	w.byAddr[h.addr] = h
 }

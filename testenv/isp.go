@@ -19,9 +19,9 @@ import (
 type ISPConfig struct {
 	// Latency is one way, from its customers to its border.
 	Latency time.Duration
-	// Loss is the share of packets that get lost at random, 0 to 1, to be
-	// found out by the sender's retransmission timer. A train of segments that
-	// is sent at one moment counts as one packet.
+	// Loss is the share of segments that get lost in each direction, 0 to 1,
+	// each independently, between its customers and its border. For bursts, for
+	// one direction only, and to change it, see Line.
 	Loss float64
 	// Lag is how long it takes to apply a change of the registry.
 	Lag time.Duration
@@ -43,6 +43,8 @@ type ISP struct {
 	cut     atomic.Bool
 	rules   atomic.Pointer[blocker.RuleSet]
 	residue blocker.Residue
+	line    memnet.Line
+	portal  atomic.Pointer[portal]
 	books   books
 
 	mu     sync.Mutex // serialises changes of rules
@@ -55,7 +57,8 @@ func (w *World) ISP(name string, c ISPConfig) *ISP {
 	w.mu.Lock()
 	n := len(w.isps)
 	prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, byte(64 + n/256), byte(n), 0}), 24)
-	i := &ISP{w: w, name: name, config: c, prefix: prefix}
+	i := &ISP{w: w, name: name, config: c, prefix: prefix, line: memnet.Line{Seed: w.seed ^ uint64(n+1)<<32}}
+	i.line.Lose(memnet.Loss{Share: c.Loss}, memnet.Loss{Share: c.Loss})
 	w.mu.Unlock()
 	host, err := w.net.Host(prefix.Addr().Next())
 	if err != nil {
@@ -78,6 +81,12 @@ func (i *ISP) Users() int { return i.config.Users }
 
 // Addr is the address of the vantage, from which DialContext dials.
 func (i *ISP) Addr() netip.Addr { return i.host.Addr() }
+
+// Line is the ISP's own network, between its customers and its border: make it
+// lose, or longer, unsteady, narrow, on top of what ISPConfig says. Up is from
+// the customers, who share what it does. Nobody means it, and the blocker sees
+// nothing of what is lost on the way up.
+func (i *ISP) Line() *memnet.Line { return &i.line }
 
 // DialContext connects from this ISP, as a program in it would. Loopback
 // addresses lead to listeners of the same vantage (see Listen), everything else
@@ -168,14 +177,14 @@ func (i *ISP) Rules() *blocker.RuleSet { return i.rules.Load() }
 // nobody's blocking: the ledger books it as an outage.
 func (i *ISP) Cut() {
 	if !i.cut.Swap(true) {
-		i.books.outage(i.name, time.Now(), true)
+		i.books.begins(Outage{ISP: i.name, From: time.Now()})
 	}
 }
 
 // Restore ends a Cut.
 func (i *ISP) Restore() {
 	if i.cut.Swap(false) {
-		i.books.outage(i.name, time.Now(), false)
+		i.books.ends(false, time.Now())
 	}
 }
 

@@ -24,7 +24,7 @@ type Ledger struct {
 	// itself.
 	Directs []Direct
 	// Outages are the times for which an ISP was cut off, and Lost the packets
-	// that were lost to them, or at random.
+	// that were lost to them, and the segments that were lost to lines.
 	Outages []Outage
 	Lost    int64
 	// Addresses is how many IPv4 addresses are under a rule now, at any ISP,
@@ -85,6 +85,9 @@ type Direct struct {
 type Outage struct {
 	ISP         string
 	From, Until time.Time
+	// Captive is true if a portal answered in everybody's place, and false if
+	// there was silence.
+	Captive bool
 }
 
 // Cause is how an endpoint was burnt.
@@ -178,6 +181,7 @@ func (w *World) Ledger() Ledger {
 	hit := make([]bool, len(tenants))
 	for _, i := range isps {
 		i.books.copyTo(&l, i.name)
+		l.Lost += i.line.Lost()
 		under := i.Rules().Prefixes(now)
 		l.AddressesAt[i.name] = under.Addresses()
 		for n, t := range tenants {
@@ -195,6 +199,7 @@ func (w *World) Ledger() Ledger {
 		}
 	}
 	for n, h := range hosts {
+		l.Lost += h.line.Lost()
 		if !h.endpoint {
 			continue
 		}

@@ -372,35 +372,6 @@ func TestCloseWithDataInFlight(t *testing.T) {
 	})
 }
 
-func TestMisbehavingServices(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t, testenv.ISPConfig{})
-		for name, test := range map[string]struct {
-			serve func(net.Conn)
-			want  string
-		}{
-			"garbage": {testenv.Garbage, "HTTP/1.1 400"},
-			"refuse":  {testenv.Refuse(5), "\x05\x02\x01\x00\x05\x05\x00\x01"},
-			"close":   {testenv.CloseAtOnce, ""},
-			"tarpit":  {testenv.Tarpit, ""},
-		} {
-			h, _ := s.cloud.Host(netip.Addr{})
-			_ = h.Serve(1080, test.serve)
-			c, err := s.dial(h, 1080)
-			if err != nil {
-				t.Fatal(name, err)
-			}
-			_, _ = io.WriteString(c, "\x05\x02\x00\x02"+"\x01\x01u\x01p"+"\x05\x01\x00\x03\x01a\x00\x50")
-			_ = c.SetReadDeadline(time.Now().Add(time.Second))
-			b, err := io.ReadAll(c)
-			if !strings.HasPrefix(string(b), test.want) || name == "tarpit" && !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("%s: %q, %v", name, b, err)
-			}
-			_ = c.Close()
-		}
-	})
-}
-
 // The name of a destination can be read in the CONNECT that goes to the
 // endpoint in clear.
 func TestNamesAreSeenInsideSocks(t *testing.T) {

@@ -54,7 +54,7 @@ type World struct {
 	taken        map[netip.Addr]struct{}
 	registry     blocker.Registry
 	timers       map[*time.Timer]struct{}
-	flows        uint64
+	flows, inner uint64 // how many have crossed a border, and how many have not
 }
 
 // New returns an empty world.
@@ -158,13 +158,35 @@ func (w *World) route(from *memnet.Host, source, to netip.AddrPort) memnet.Path 
 				return memnet.Path{}
 			}
 			w.flows++
-			return memnet.Path{Near: i.config.Latency, Far: far, Border: i.border(source, to, w.seed^w.flows*0x9e3779b97f4a7c15)}
+			seed := w.seed ^ w.flows*0x9e3779b97f4a7c15
+			if p := i.portal.Load(); p != nil && !i.cut.Load() {
+				return memnet.Path{Near: i.config.Latency, NearLine: &i.line, Divert: p.listener, Seed: seed}
+			}
+			return memnet.Path{
+				Near: i.config.Latency, NearLine: &i.line,
+				Far: far, FarLine: w.line(to.Addr()),
+				Border: i.border(source, to, seed), Seed: seed,
+			}
 		}
 	}
-	if h := w.byAddr[to.Addr()]; h != nil && h.cloud == nil {
-		return memnet.Path{Far: far}
+	w.inner++
+	p := memnet.Path{
+		Near: w.distance(from.Addr()), NearLine: w.line(from.Addr()),
+		Far: far, FarLine: w.line(to.Addr()),
+		Seed: ^w.seed ^ w.inner*0x9e3779b97f4a7c15,
 	}
-	return memnet.Path{Near: w.distance(from.Addr()), Far: far}
+	if h := w.byAddr[to.Addr()]; h != nil && h.cloud == nil {
+		p.Near = 0
+	}
+	return p
+}
+
+// line is the line of the host at an address, or nil.
+func (w *World) line(a netip.Addr) *memnet.Line {
+	if h := w.byAddr[a]; h != nil {
+		return &h.line
+	}
+	return nil
 }
 
 // distance is the one-way latency from the middle of the net to an address.

@@ -1,5 +1,7 @@
 package policy
 
+import "time"
+
 // ActionKind is what a [Group] asks for or tells.
 type ActionKind uint8
 
@@ -36,12 +38,13 @@ type Action struct {
 	// Confidence is that of the Verdict, see [Conclusion].
 	Confidence float64
 	Why        string
-	// For Examine. Depth, Size, OneWay, Tries, Doubtful and Loss are those of
-	// [Look].
+	// For Examine. Depth, Size, OneWay, Tries, Patience, Doubtful and Loss are
+	// those of [Look].
 	Depth    Depth
 	Size     int64
 	OneWay   bool
 	Tries    int
+	Patience time.Duration
 	Doubtful bool
 	Loss     float64
 	Controls []int

@@ -69,6 +69,7 @@ type driver struct {
 	log       []entry
 	states    []policy.State
 	canaries  map[int]bool
+	thorough  map[int]bool      // whether that was one of an endpoint in doubt
 	running   map[int]time.Time // when the latest examination began, if it runs
 	calmed    time.Time         // when it last ceased to be in question if anybody answers
 	asking    bool
@@ -89,7 +90,10 @@ func newDriver(t *testing.T, n int, l policy.Limits, seed uint64) *driver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &driver{T: t, group: g, limits: l, now: start, canaries: make(map[int]bool), running: make(map[int]time.Time), outside: make(map[int]policy.Outcome)}
+	d := &driver{
+		T: t, group: g, limits: l, now: start, canaries: make(map[int]bool), running: make(map[int]time.Time),
+		thorough: make(map[int]bool), outside: make(map[int]policy.Outcome),
+	}
 	for i := range n {
 		d.add(spec(i))
 	}
@@ -232,14 +236,14 @@ func (d *driver) examine(a policy.Action) {
 	d.Helper()
 	i := a.Endpoint
 	switch s := d.group.Record(i).State; {
-	case d.running[i].After(d.calmed) && !a.Outside:
+	case d.running[i].After(d.calmed) && !a.Outside && (d.thorough[i] || !a.Doubtful):
 		// Only what was asked while nobody answered may be asked anew, and what
-		// is to be asked at the same instant as the control.
+		// is to be asked at the same instant as the control, or more thoroughly.
 		d.Fatalf("%s: endpoint %d is examined twice at once", d.since(), i)
 	case s == policy.Retired, s == policy.Reserve && !d.canaries[i]:
 		d.Fatalf("%s: endpoint %d is examined, but %s", d.since(), i, s)
 	}
-	d.running[i] = d.now
+	d.running[i], d.thorough[i] = d.now, len(a.Controls) > 0 || a.Outside
 	x := d.answer(i, a.Depth)
 	x.Size = a.Size
 	if o, ok := d.outside[i]; ok && x.Greeting != policy.Answered && len(a.Views) > 0 {

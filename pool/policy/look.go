@@ -1,5 +1,7 @@
 package policy
 
+import "time"
+
 // DefaultSize is how many bytes a Carry moves each way: enough to see every
 // freeze that was reported (12 to 24 KB), with a good margin.
 const DefaultSize = 64 << 10
@@ -14,10 +16,12 @@ type Look struct {
 	// OneWay asks for the download alone.
 	OneWay bool
 	// Tries is how many handshakes are to be made independently of each other,
-	// each for its full time; zero leaves it to the prober. Doubtful asks for what
-	// a verdict needs and a routine look does not: patience with an endpoint that
-	// has become slow, and both directions.
+	// each for its full time; zero leaves it to the prober. Patience is the least
+	// time that a TCP handshake is given before it is called silent.
 	Tries    int
+	Patience time.Duration
+	// Doubtful asks for what a verdict needs and a routine look does not: both
+	// directions, and several flows in each.
 	Doubtful bool
 	// Loss is the share of handshakes that fail there while all is well, as far as
 	// is known, 0 to 1.

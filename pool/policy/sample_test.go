@@ -67,7 +67,7 @@ func (d *driver) lose(i int, v policy.Verdict) (at time.Duration) {
 func (d *driver) samples(since time.Duration) map[int]int {
 	count := make(map[int]int)
 	for _, e := range d.entries(policy.Examine, since) {
-		if e.Doubtful {
+		if e.Doubtful && len(e.Views) > 0 {
 			count[e.Endpoint]++
 		}
 	}

@@ -31,12 +31,12 @@ type Prober struct {
 	// zero: 64 KiB. The reserved target gives and takes no more than
 	// ReservedLimit.
 	Size int64
-	// Tries is how many handshakes are made at once; zero: 3, and 5 in a doubtful
-	// look. A lost SYN then costs no second.
+	// Tries is how many handshakes are made at once where the look does not say;
+	// zero: 3, and 5 in a doubtful look. A lost SYN then costs no second.
 	Tries int
 	// Silence is how long nothing may come before that is called silence; zero:
-	// 1 s. Four round trips, as far as known, are the least. A transfer that has
-	// begun is given half as much again; see pace.
+	// 1 s. Four round trips, as far as known, are the least; and for a TCP handshake
+	// the look's Patience. A transfer that has begun is given half as much again.
 	Silence time.Duration
 	// Limit is for a whole examination; zero: 15 s. A transfer that still runs
 	// then counts as slowed, or as stalled if nothing has come of late, with its
@@ -64,7 +64,7 @@ func (p *Prober) Probe(ctx context.Context, s policy.Spec, look policy.Look) pol
 	x := policy.Examination{Asked: time.Now(), Depth: look.Depth}
 	p.memory.touch(s.Name(), x.Asked)
 	v := p.lookThrough(limited, s, look.Views)
-	t := p.knock(limited, s, p.tries(look), p.patience(look))
+	t := p.knock(limited, s, p.tries(look), look.Patience)
 	session := t.first()
 	if session != nil {
 		// What answers here runs, and nobody else has to be asked.
@@ -73,20 +73,22 @@ func (p *Prober) Probe(ctx context.Context, s policy.Spec, look policy.Look) pol
 	switch {
 	case session == nil:
 	case look.Depth == policy.Carry:
-		x.Size = p.size(look)
 		p.carry(limited, t, session, look, &x)
 	default:
 		_ = session.Close()
 	}
 	sum := t.end()
-	x.Tries, x.Failures, x.RTT = sum.tries, sum.failures, sum.rtt
+	x.RTT = sum.rtt
 	if session != nil {
 		x.Greeting = policy.Answered
-		p.memory.handshakes(s.Name(), x.Asked, sum)
+		x.Tries, x.Failures = sum.handshakes, sum.lost
 	} else {
 		x.Greeting, x.Phase, x.Err = sum.outcome, sum.phase, sum.err
+		x.Tries, x.Failures = sum.tries, sum.failures
 	}
-	x.Loss = p.memory.trace(s.Name()).loss()
+	if session != nil && sum.rtt > 0 {
+		p.memory.update(s.Name(), x.Asked, func(e *trace) { e.rtt = sum.rtt })
+	}
 	x.Views = v.wait()
 	if ctx.Err() != nil {
 		unseen(&x, ctx.Err())
@@ -120,29 +122,15 @@ func (p *Prober) upstream() *upstream.Dialer {
 
 func (p *Prober) tries(look policy.Look) int {
 	switch {
-	case p.Tries > 0:
-		return p.Tries
 	case look.Tries > 0:
 		return look.Tries
+	case p.Tries > 0:
+		return p.Tries
 	case look.Doubtful:
 		return DefaultDoubtfulTries
 	}
 	return DefaultTries
 }
-
-// patience is how long a TCP handshake may take at least. An endpoint that has
-// become slow is not to be taken for one that is silent: where a verdict hangs on
-// it, it gets the time of the longest ways that there are, over satellites and
-// through full buffers, and a lost SYN that of its first repetition.
-func (p *Prober) patience(look policy.Look) time.Duration {
-	if look.Doubtful {
-		return p.calm(slowHandshake)
-	}
-	return 0
-}
-
-// slowHandshake is that time. Assumption: a verdict has to be there within 3 s.
-const slowHandshake = 2200 * time.Millisecond
 
 func (p *Prober) size(look policy.Look) int64 {
 	switch {
@@ -154,6 +142,7 @@ func (p *Prober) size(look policy.Look) int64 {
 	return DefaultSize
 }
 
+// floor is the least silence of an endpoint that is one.
 func (p *Prober) floor() time.Duration {
 	if p.Silence <= 0 {
 		return DefaultSilence

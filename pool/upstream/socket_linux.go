@@ -33,6 +33,10 @@ func readFlow(c net.Conn) (policy.Flow, bool) {
 		Retransmits: int(info.Retransmits),
 		Probes:      int(info.Probes),
 		RTT:         time.Duration(info.Rtt) * time.Microsecond,
+		SegmentsOut: int64(info.Data_segs_out),
+		Resent:      int64(info.Total_retrans),
+		SegmentsIn:  int64(info.Data_segs_in),
+		Disordered:  int64(info.Rcv_ooopack),
 	}
 	// The kernel counts the acknowledgement of our SYN, on connections that we
 	// have dialled, and that of our FIN as a byte each. A single byte on its way

@@ -18,11 +18,13 @@ const (
 // Action is what a rule does to the packets that it concerns. The zero value
 // drops them.
 type Action struct {
-	kind   actionKind
-	count  Direction
-	bytes  int64
-	rate   float64
-	window time.Duration
+	kind    actionKind
+	count   Direction
+	bytes   int64
+	rate    float64
+	packets int64
+	window  time.Duration
+	renews  bool
 }
 
 // Drop loses packets without a word.
@@ -42,6 +44,13 @@ func Reject() Action { return Action{kind: reject} }
 // they do in the field: 12 to 24 KB, mostly 15 to 20, have been seen.
 func Freeze(n int64) Action { return Action{kind: freeze, bytes: max(n, 0)} }
 
+// segment is how many payload bytes a packet of the wire carries at most: a
+// train that is sent at one moment is as many packets as that makes.
+const segment = 1460
+
+// FreezePackets is Freeze after n packets with payload, of whatever size.
+func FreezePackets(n int64) Action { return Action{kind: freeze, packets: max(n, 1)} }
+
 // Police loses what exceeds a rate, in payload bytes a second, per flow and
 // direction, by a token bucket that holds half a second's worth, but at least
 // 16 KiB. Packets without payload pass.
@@ -59,9 +68,17 @@ func (a Action) Counting(d Direction) Action {
 // Lingering makes a rule for names residual: once it has struck a flow, new
 // flows between the same client address and the same server address and port
 // are treated the same way for the window d, whatever names they show. These do
-// not prolong the window. In the field 10 min have been seen.
+// not prolong the window, unless it is Renewing. In the field 10 min have been
+// seen.
 func (a Action) Lingering(d time.Duration) Action {
 	a.window = max(d, 0)
+	return a
+}
+
+// Renewing has each attempt within the window of Lingering prolong it: who goes
+// on trying stays blocked.
+func (a Action) Renewing() Action {
+	a.renews = true
 	return a
 }
 
@@ -75,6 +92,9 @@ func (a Action) String() string {
 		s = "reject"
 	case freeze:
 		s = fmt.Sprintf("freeze after %d bytes", a.bytes)
+		if a.packets > 0 {
+			s = fmt.Sprintf("freeze after %d packets", a.packets)
+		}
 		if a.count != Both {
 			s += " " + a.count.String()
 		}
@@ -85,6 +105,9 @@ func (a Action) String() string {
 	}
 	if a.window > 0 {
 		s += fmt.Sprintf(", lingering %v", a.window)
+		if a.renews {
+			s += ", renewed by each attempt"
+		}
 	}
 	return s
 }

@@ -20,6 +20,7 @@ type Flow struct {
 	changes    time.Time // when a dated rule next begins or ends; may be zero
 	concerns   []concern
 	passed     [Down + 1]int64
+	segments   [Down + 1]int64 // packets with payload, as the wire would have them
 	look       *look
 }
 
@@ -47,7 +48,7 @@ func (f *Flow) Decide(rules *RuleSet, residue *Residue, p Packet, now time.Time)
 		f.consider(rules, residue, now)
 	}
 	if len(f.concerns) == 0 {
-		f.passed[p.Dir] += int64(p.Size)
+		f.pass(p.Dir, p.Size)
 		return Decision{}
 	}
 	if f.look != nil && p.Dir == Up && p.Size > 0 {
@@ -56,12 +57,18 @@ func (f *Flow) Decide(rules *RuleSet, residue *Residue, p Packet, now time.Time)
 	d := f.judge(p, now)
 	switch d.Act {
 	case Forward:
-		f.passed[p.Dir] += int64(p.Size)
+		f.pass(p.Dir, p.Size)
 	default:
-		f.passed[p.Dir] += int64(d.Pass)
+		f.pass(p.Dir, d.Pass)
 		f.linger(residue, d.Rule, now)
 	}
 	return d
+}
+
+// pass counts what is let through.
+func (f *Flow) pass(d Direction, size int) {
+	f.passed[d] += int64(size)
+	f.segments[d] += int64(size+segment-1) / segment
 }
 
 // Concerned reports whether any rule reached the flow when it last looked.
@@ -164,6 +171,13 @@ func (f *Flow) freeze(do *Action, p Packet) Decision {
 		return Decision{}
 	}
 	left := do.bytes - f.Passed(do.count)
+	if do.packets > 0 {
+		sent := f.segments[do.count]
+		if do.count == Both {
+			sent = f.segments[Up] + f.segments[Down]
+		}
+		left = (do.packets - sent) * segment
+	}
 	switch {
 	case left <= 0:
 		return Decision{Act: Discard}
@@ -194,7 +208,7 @@ func (f *Flow) linger(residue *Residue, id RuleID, now time.Time) {
 		return
 	}
 	for i := range f.concerns {
-		if c := f.concerns[i].rule; c.id == id && c.rule.Do.window > 0 && !f.concerns[i].residual {
+		if c := f.concerns[i].rule; c.id == id && c.rule.Do.window > 0 && (c.rule.Do.renews || !f.concerns[i].residual) {
 			residue.mark(id, f.Client.Addr(), f.Server, now.Add(c.rule.Do.window))
 		}
 	}

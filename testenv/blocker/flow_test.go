@@ -69,6 +69,16 @@ func TestTraces(t *testing.T) {
 			data(blocker.Up, 10, blocker.Discard, 0),
 			data(blocker.Down, 4_000, blocker.Discard, 0),
 		}},
+		{"freeze by packets", []blocker.Rule{{Do: blocker.FreezePackets(3)}}, []step{
+			syn(blocker.Forward), synack(blocker.Forward), ack(blocker.Forward),
+			data(blocker.Up, 10, blocker.Forward, 0), ack(blocker.Forward),
+			data(blocker.Down, 1460, blocker.Forward, 0),
+			data(blocker.Down, 3000, blocker.Discard, 1460),
+			data(blocker.Up, 10, blocker.Discard, 0), ack(blocker.Discard),
+		}},
+		{"freeze by packets down", []blocker.Rule{{Do: blocker.FreezePackets(2).Counting(blocker.Down)}}, []step{
+			data(blocker.Up, 1<<20, blocker.Forward, 0), data(blocker.Down, 1461, blocker.Forward, 0), data(blocker.Down, 1, blocker.Discard, 0),
+		}},
 		{"freeze on the limit exactly", []blocker.Rule{{Do: blocker.Freeze(1000)}}, []step{
 			data(blocker.Down, 1000, blocker.Forward, 0), data(blocker.Down, 1, blocker.Discard, 0),
 		}},
@@ -187,6 +197,26 @@ func TestResidue(t *testing.T) {
 	}
 	if open(endpoint, 10*time.Minute) != blocker.Forward {
 		t.Error("the window does not close")
+	}
+}
+
+func TestResidueRenewed(t *testing.T) {
+	rules, _ := (*blocker.RuleSet)(nil).With(blocker.Rule{
+		When: blocker.When{Names: []string{"telegram.lab"}},
+		Do:   blocker.Drop().Lingering(time.Minute).Renewing(),
+	})
+	var residue blocker.Residue
+	open := func(at time.Duration) blocker.Act {
+		f := blocker.Flow{Client: client, Server: endpoint}
+		return f.Decide(rules, &residue, blocker.Packet{Dir: blocker.Up}, epoch.Add(at)).Act
+	}
+	f := blocker.Flow{Client: client, Server: endpoint}
+	f.Decide(rules, &residue, hello(t, "telegram.lab"), epoch)
+	if open(50*time.Second) != blocker.Discard || open(100*time.Second) != blocker.Discard {
+		t.Error("an attempt does not renew the window")
+	}
+	if open(160*time.Second) != blocker.Forward {
+		t.Error("the window does not close for who waits")
 	}
 }
 

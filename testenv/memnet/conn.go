@@ -65,6 +65,9 @@ type Conn struct {
 	retransmits int
 	probes      int
 	wire        wire // what is on its way to the peer
+	board       *board
+	segments    int64 // sent in all
+	resent      int64
 	rtoMax      instant
 	patience    instant // user timeout; 0: none
 
@@ -73,6 +76,9 @@ type Conn struct {
 	advertised int64 // the highest edge that the peer has been told
 	lastHeard  instant
 	lastRecv   instant
+	arrived    uint32 // the last segment in the order of the peer's sending
+	came       int64  // segments received in all
+	disordered int64
 
 	keep                instant
 	keepIdle, keepEvery instant
@@ -188,7 +194,7 @@ func (c *Conn) consume(p []byte) int {
 	c.peer().forgetSent()
 	if c.state == open && c.read+window-c.advertised >= window/4 && c.advertised-c.rcvd < window/2 {
 		now := c.l.net.now()
-		c.acknowledge(now)
+		c.acknowledge(now, 1)
 		c.l.settle(now)
 		c.l.rearm(now)
 	}

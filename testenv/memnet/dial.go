@@ -37,6 +37,7 @@ func (h *Host) Dial(ctx context.Context, to netip.AddrPort) (*Conn, error) {
 	} else if to.Addr() != h.addr {
 		p := h.net.route(h, from, to)
 		l.border, l.near, l.far = p.Border, p.Near, p.Far
+		l.lines, l.seed, l.divert = [2]*Line{p.NearLine, p.FarLine}, p.Seed, p.Divert
 	}
 	c := &l.ends[0]
 	c.dialer, c.host = true, h
@@ -93,6 +94,9 @@ func (c *Conn) knock(t instant) {
 		c.timeOut()
 		return
 	}
+	if c.retransmits > 0 {
+		c.resent++
+	}
 	c.retry = c.since + knocks[c.retransmits]
 	c.retransmits++
 	c.emit(t, blocker.Syn, 0, 0)
@@ -102,13 +106,18 @@ func (c *Conn) knock(t instant) {
 func (c *Conn) answerSyn(t instant) {
 	if c.state == idle {
 		h := c.peer().host
-		if !c.addr.Addr().IsLoopback() {
+		if c.l.divert != nil {
+			h = c.l.divert.host
+		} else if !c.addr.Addr().IsLoopback() {
 			h = c.l.net.Lookup(c.addr.Addr())
 		}
 		if h == nil || h.gone.Load() {
 			return
 		}
-		ln := h.listener(c.addr.Port())
+		ln := c.l.divert
+		if ln == nil {
+			ln = h.listener(c.addr.Port())
+		}
 		if ln == nil || ln.addr.Addr().IsLoopback() && !c.addr.Addr().IsLoopback() {
 			c.emit(t, blocker.Rst, 0, 0)
 			return
@@ -129,12 +138,35 @@ func (c *Conn) answerSyn(t instant) {
 	}
 }
 
+const (
+	// synAckFirst is when a SYN-ACK that has not been answered is sent again;
+	// the pauses after that double (TCP_TIMEOUT_INIT).
+	synAckFirst = time.Second
+	// synAckRetries is net.ipv4.tcp_synack_retries: 63 s in all.
+	synAckRetries = 5
+)
+
+// answerAgain is the timer of the kernel that has been dialled. A SYN that comes
+// again is answered too, so it is only needed where the client knows more: the
+// end of the handshake has got lost.
+func (c *Conn) answerAgain(t instant) {
+	if c.retransmits == synAckRetries {
+		c.closed = true
+		c.die(syscall.ETIMEDOUT)
+		return
+	}
+	c.retransmits++
+	c.resent++
+	c.retry = t + synAckFirst<<c.retransmits
+	c.emit(t, blocker.SynAck, 0, 0)
+}
+
 // established completes this end's part of the handshake, and reports whether
 // it did.
 func (c *Conn) established(t instant) bool {
 	c.state, c.lastHeard, c.lastRecv = open, t, t
+	c.calm()
 	if c.dialer {
-		c.calm()
 		c.rd.Broadcast()
 		return true
 	}

@@ -15,6 +15,10 @@ type link struct {
 	net       *Network
 	border    Border
 	near, far instant
+	lines     [2]*Line // near, far; may be nil
+	seed      uint64
+	divert    *Listener
+	fortune   *fortune // nil until it matters
 	// ends[0] dialled, ends[1] was dialled.
 	ends  [2]Conn
 	timer *time.Timer
@@ -27,6 +31,8 @@ type link struct {
 // sender has received and up to where it will take more.
 type packet struct {
 	kind     blocker.Kind
+	order    uint32 // the place of its last segment among all the sender's
+	heard    uint32 // the highest order that the sender has received
 	from, to int64
 	ack      int64
 	edge     int64
@@ -60,6 +66,13 @@ func (w *wire) first() *packet {
 	return &w.items[w.head]
 }
 
+func (w *wire) last() *packet {
+	if w.head == len(w.items) {
+		return nil
+	}
+	return &w.items[len(w.items)-1]
+}
+
 func (w *wire) pop() packet {
 	p := w.items[w.head]
 	w.head++
@@ -77,9 +90,6 @@ func (w *wire) urgent(eager bool) instant {
 	}
 	return never
 }
-
-// latency is the time from one end to the other.
-func (l *link) latency() instant { return l.near + l.far }
 
 // settle does everything that is due at now, in the order of time, as if each
 // had been done at its own moment.

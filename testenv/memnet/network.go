@@ -29,6 +29,14 @@ type Path struct {
 	Near, Far time.Duration
 	// Border may be nil: nothing interferes.
 	Border Border
+	// NearLine and FarLine are what the two stretches do to packets by their
+	// nature. They may be nil: nothing.
+	NearLine, FarLine *Line
+	// Divert, if not nil, answers in place of the host at the address that is
+	// dialled, and in its name.
+	Divert *Listener
+	// Seed decides the draws of what befalls this connection on its lines.
+	Seed uint64
 }
 
 // Router says how a connection from a host, with the given source, to an

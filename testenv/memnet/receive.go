@@ -19,7 +19,7 @@ func (c *Conn) take(t instant) {
 		return
 	case c.state == idle || c.state == dead:
 		if p.kind != blocker.Rst {
-			c.emit(t, blocker.Rst, 0, 0)
+			c.disown(t, 0)
 		}
 		return
 	case p.kind == blocker.Rst:
@@ -35,14 +35,27 @@ func (c *Conn) take(t instant) {
 	case p.to > p.from:
 		c.receive(p, t)
 	case p.kind == blocker.Probe, p.kind == blocker.SynAck:
-		c.acknowledge(t)
+		c.acknowledge(t, 1)
 	}
 }
 
 // receive takes in a stretch of the peer's stream. A stretch that begins
-// beyond what has come in is lost: the sender goes back to the gap.
+// beyond what has come in is kept if the sender has a board to learn of it;
+// else it is lost, and the sender goes back to the gap.
 func (c *Conn) receive(p packet, t instant) {
-	fresh := p.from <= c.rcvd && p.to > c.rcvd
+	c.arrived = max(c.arrived, p.order)
+	segments := count(p.to - p.from)
+	c.came += segments
+	board := c.peer().board
+	if p.from > c.rcvd {
+		c.disordered += segments
+		if board != nil {
+			board.keep(p.from, p.to)
+		}
+		c.acknowledge(t, segments) // each is answered at once: RFC 5681, 4.2
+		return
+	}
+	fresh := p.to > c.rcvd
 	payload := min(p.to, c.peer().out.end)
 	if fresh && c.closed && !c.postponed && payload > c.rcvd {
 		// Data for a process that is no longer there.
@@ -54,17 +67,34 @@ func (c *Conn) receive(p packet, t instant) {
 			c.lastRecv = t
 		}
 		c.rcvd = p.to
+		if board != nil {
+			c.rcvd = board.reach(c.rcvd)
+		}
 		if c.readShut || c.closed && !c.postponed {
 			c.throwAway()
 		}
 		c.rd.Broadcast()
 	}
-	c.acknowledge(t)
+	c.acknowledge(t, (segments+1)/2) // every second one: RFC 1122, 4.2.3.2
 }
 
-// acknowledge sends a bare acknowledgement. If it is lost the peer will wonder.
-func (c *Conn) acknowledge(t instant) {
-	if _, ok := c.emit(t, blocker.Ack, c.nxt, c.nxt); !ok {
+// acknowledge sends a bare acknowledgement, which stands for as many as a
+// receiver sends for a train. If it is lost the peer will wonder.
+func (c *Conn) acknowledge(t instant, copies int64) {
+	ok := false
+	if c.l.rough() && !c.ghost {
+		ok = c.venture(t, blocker.Ack, c.nxt, c.nxt, copies)
+	} else {
+		_, ok = c.emit(t, blocker.Ack, c.nxt, c.nxt)
+	}
+	if !ok {
+		c.peer().unheard(t)
+	}
+}
+
+// disown answers with an RST. If it is lost, the peer will ask again.
+func (c *Conn) disown(t instant, at int64) {
+	if _, ok := c.emit(t, blocker.Rst, at, at); !ok {
 		c.peer().unheard(t)
 	}
 }
@@ -120,7 +150,7 @@ func (c *Conn) shutdown(t instant) {
 // hangUp ends the connection with an RST to the peer.
 func (c *Conn) hangUp(t instant) {
 	if c.state == open || c.state == opening && !c.dialer {
-		c.emit(t, blocker.Rst, c.nxt, c.nxt)
+		c.disown(t, c.nxt)
 	}
 	c.die(net.ErrClosed)
 }

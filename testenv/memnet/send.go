@@ -32,7 +32,7 @@ const (
 
 // room is how many bytes Write can take now.
 func (c *Conn) room() int {
-	if c.retry != never && !c.persisting {
+	if c.retry != never && !c.persisting && (c.board == nil || c.backoff > 0) {
 		return int(stuckBuffer - (c.out.end - c.una))
 	}
 	return int(sendAhead - (c.out.end - min(c.nxt, c.out.end)))
@@ -48,11 +48,17 @@ func (c *Conn) tail() int64 {
 
 // eager reports whether an acknowledgement would be noticed at once.
 func (c *Conn) eager() bool {
-	return c.blocked > 0 || c.state == opening || c.state == open && (c.nxt < c.tail() || c.lost)
+	return c.blocked > 0 || c.state == opening ||
+		c.state == open && (c.nxt < c.tail() || c.lost || c.board != nil && len(c.board.holes) > 0)
 }
 
 // transmit sends what may be sent.
 func (c *Conn) transmit(t instant) {
+	if c.state == open && (c.board != nil || c.l.rough()) {
+		c.keepBoard()
+		c.resume(t)
+		return
+	}
 	if c.state != open || c.lost {
 		return
 	}
@@ -94,11 +100,15 @@ func (c *Conn) unheard(t instant) {
 		c.since = t
 		c.retry = t + max(c.rto()-c.l.latency(), 0)
 	}
+	if c.retry == never && c.state == opening && !c.dialer {
+		// It was the handshake's: the SYN-ACK is repeated.
+		c.retry = t + max(synAckFirst-c.l.latency(), 0)
+	}
 }
 
 // rto is how long to wait for an acknowledgement.
 func (c *Conn) rto() instant {
-	d := rtoMin + 2*c.l.latency()
+	d := rtoMin + c.l.rtt()
 	for range c.backoff {
 		if d >= c.rtoMax {
 			break
@@ -121,6 +131,9 @@ func (c *Conn) retransmit(t instant) {
 	case c.state == opening && c.dialer:
 		c.knock(t)
 		return
+	case c.state == opening:
+		c.answerAgain(t)
+		return
 	case c.state != open:
 		return
 	case c.una < c.high:
@@ -129,8 +142,14 @@ func (c *Conn) retransmit(t instant) {
 			return
 		}
 		c.retransmits++
+		if c.board != nil || c.l.rough() {
+			c.keepBoard()
+			c.again(t)
+			break
+		}
 		to := min(c.una+mss, c.high)
 		c.lost, c.lostFrom, c.nxt = true, to, to
+		c.resent++
 		c.emit(t, blocker.Data, c.una, to)
 	case c.nxt < c.tail():
 		if c.exhausted(t, c.probes) {
@@ -172,6 +191,9 @@ func (c *Conn) timeOut() {
 // acked takes in what a packet from the peer says about this end's stream.
 func (c *Conn) acked(p packet, t instant) {
 	c.edge = max(c.edge, p.edge)
+	if c.board != nil {
+		c.board.hear(p, c.segments)
+	}
 	if p.ack > c.una {
 		c.una = p.ack
 		c.soft = nil
@@ -215,15 +237,23 @@ func (c *Conn) emit(t instant, kind blocker.Kind, from, to int64) (passed int64,
 	if c.ghost {
 		return 0, false
 	}
+	if kind != blocker.Data && c.l.rough() {
+		return 0, c.venture(t, kind, from, to, 1)
+	}
 	size := max(min(to, c.out.end)-from, 0)
-	if kind == blocker.Data && size == 0 {
-		kind = blocker.Fin
+	var order int64
+	if kind == blocker.Data {
+		c.segments += count(to - from)
+		order = c.segments
+		if size == 0 {
+			kind = blocker.Fin
+		}
 	}
 	d := c.inspect(t, kind, from, int(size))
 	switch d.Act {
 	case blocker.Discard:
 		if passed = min(int64(d.Pass), size); passed > 0 {
-			c.push(t, kind, from, from+passed)
+			c.push(t, kind, from, from+passed, order, 0)
 		}
 		return passed, false
 	case blocker.Forge:
@@ -234,7 +264,7 @@ func (c *Conn) emit(t instant, kind blocker.Kind, from, to int64) (passed int64,
 		return 0, false
 	case blocker.Forward:
 	}
-	c.push(t, kind, from, to)
+	c.push(t, kind, from, to, order, 0)
 	return size, true
 }
 
@@ -255,20 +285,28 @@ func (c *Conn) inspect(t instant, kind blocker.Kind, from int64, size int) block
 	return c.l.border.Inspect(p, c.l.net.time(t))
 }
 
-func (c *Conn) push(t instant, kind blocker.Kind, from, to int64) {
+// push puts a packet on the wire that is held up on its way for that long.
+func (c *Conn) push(t instant, kind blocker.Kind, from, to, order int64, held instant) {
+	if held += c.sway(t); held > 0 || c.l.fortune != nil {
+		c.l.draw().held[c.way()] = held
+	}
+	at := t + c.l.latency() + held
+	if last := c.wire.last(); last != nil {
+		at = max(at, last.at)
+	}
 	c.advertised = max(c.advertised, c.read+window)
 	c.wire.push(packet{
-		kind: kind, from: from, to: to,
-		ack: c.rcvd, edge: c.advertised, at: t + c.l.latency(),
+		kind: kind, order: uint32(order), heard: c.arrived, from: from, to: to,
+		ack: c.rcvd, edge: c.advertised, at: at,
 	})
 }
 
 // toBorder is the time from this end to the border.
 func (c *Conn) toBorder() instant {
 	if c.dialer {
-		return c.l.near
+		return c.l.stretch(0)
 	}
-	return c.l.far
+	return c.l.stretch(1)
 }
 
 // forge is the border's RST to both ends.
