@@ -31,6 +31,9 @@ type Record struct {
 	answered, seen, used time.Time
 	// carried is when it last showed that it carries enough bytes.
 	carried time.Time
+	// proved is the same, but only for what really was carried: where nothing could
+	// be, that counts as carried too.
+	proved time.Time
 	// doubt is when the earliest question was asked that is still unanswered.
 	// failures counts those since the last answer.
 	doubt    time.Time

@@ -173,6 +173,9 @@ func (g *Group) carried(i int, x Examination) {
 		return
 	}
 	r.carried, r.egress = x.At, 0
+	if x.Down.Outcome == Answered {
+		r.proved = x.At
+	}
 	switch {
 	case r.State != Suspect || !r.transfer:
 		g.passed(i, x)
