@@ -89,7 +89,7 @@ func (r *race) lateness(a *attempt, now time.Time) (due time.Time, overdue bool)
 	}
 	a.overdue[phase] = true
 	r.distrust(a)
-	a.endpoint.Report(policy.Evidence{Phase: phase, Outcome: policy.Overdue, Asked: since, At: now})
+	r.server.tell(a.endpoint, policy.Evidence{Phase: phase, Outcome: policy.Overdue, Asked: since, At: now})
 	r.server.stats.hedges.Add(1)
 	return due, true
 }
@@ -211,7 +211,7 @@ func (r *race) inspect(a *attempt, now time.Time) {
 	told := outcome == policy.Overdue && r.companion(a) != nil
 	if !told && q.reported != outcome && q.reported != policy.Silent {
 		q.reported = outcome
-		a.endpoint.Report(policy.Evidence{Phase: policy.Request, Outcome: outcome, Asked: q.asked, At: now})
+		r.tellRequest(a.endpoint, policy.Evidence{Outcome: outcome, Asked: q.asked, At: now})
 	}
 	if a.spare != nil && !q.passed && !r.again && r.companion(a) == nil {
 		r.forgotten(a)

@@ -76,17 +76,17 @@ func (a *attempt) at() (policy.Phase, time.Time) {
 
 // open goes through the endpoint's phases and reports what it sees, whether
 // anybody still waits for the session or not.
-func (a *attempt) open(ctx context.Context, d *upstream.Dialer) (*upstream.Session, error) {
-	spec := a.endpoint.Spec()
+func (a *attempt) open(ctx context.Context, s *Server) (*upstream.Session, error) {
+	d, spec := s.config.Upstream, a.endpoint.Spec()
 	asked := a.enter(policy.Connect)
 	c, err := d.Connect(ctx, spec)
-	a.report(ctx, policy.Connect, asked, err)
+	a.report(ctx, s, policy.Connect, asked, err)
 	if err != nil {
 		return nil, err
 	}
 	asked = a.enter(policy.Greeting)
 	session, err := d.Negotiate(ctx, c, spec)
-	a.report(ctx, policy.Greeting, asked, err)
+	a.report(ctx, s, policy.Greeting, asked, err)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (a *attempt) open(ctx context.Context, d *upstream.Dialer) (*upstream.Sessi
 
 // report turns the end of a phase into evidence. A phase that was cancelled, or
 // that our own host spoilt, says nothing about the endpoint.
-func (a *attempt) report(ctx context.Context, p policy.Phase, asked time.Time, err error) {
+func (a *attempt) report(ctx context.Context, s *Server, p policy.Phase, asked time.Time, err error) {
 	outcome := outcomeOf(ctx, err)
 	if outcome == policy.None || outcome == policy.Local {
 		return
@@ -106,7 +106,7 @@ func (a *attempt) report(ctx context.Context, p policy.Phase, asked time.Time, e
 	if outcome == policy.Answered {
 		ev.Took = now.Sub(asked)
 	}
-	a.endpoint.Report(ev)
+	s.tell(a.endpoint, ev)
 }
 
 // outcomeOf is upstream.Classify with the one thing that only the caller knows:

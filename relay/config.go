@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool"
+	"github.com/paperplane-relay/paperplane/pool/policy"
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 )
 
@@ -47,6 +48,10 @@ type Config struct {
 	// Replay says which first flights may be sent again through another
 	// endpoint. The zero value is [Safe].
 	Replay Replay
+
+	// Evidence, if not nil, is told all that the pool is told of its endpoints, and
+	// before it. It is called from many goroutines, and must not wait.
+	Evidence func(*pool.Endpoint, policy.Evidence)
 
 	// Seed makes the jitter of retries repeatable. Any value will do.
 	Seed uint64

@@ -59,7 +59,7 @@ func (h *shelf) open() *upstream.Session {
 	s := h.warm.server
 	ctx, cancel := context.WithTimeout(s.ctx, attemptLimit)
 	defer cancel()
-	session, err := newAttempt(h.endpoint, 0, cancel).open(ctx, s.config.Upstream)
+	session, err := newAttempt(h.endpoint, 0, cancel).open(ctx, s)
 	if err != nil {
 		h.broken()
 		return nil
@@ -169,6 +169,6 @@ func (h *shelf) mourn(how policy.Outcome, age time.Duration) {
 	default:
 		h.broken()
 		now := time.Now()
-		h.endpoint.Report(policy.Evidence{Phase: policy.Transfer, Outcome: policy.Overdue, Asked: now, At: now})
+		h.warm.server.tell(h.endpoint, policy.Evidence{Phase: policy.Transfer, Outcome: policy.Overdue, Asked: now, At: now})
 	}
 }

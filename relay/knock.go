@@ -71,7 +71,7 @@ func (k *knocks) run(n *knock) {
 func (s *Server) greets(ctx context.Context, ep *pool.Endpoint) bool {
 	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
 	defer cancel()
-	session, err := newAttempt(ep, 0, cancel).open(ctx, s.config.Upstream)
+	session, err := newAttempt(ep, 0, cancel).open(ctx, s)
 	if err != nil {
 		return false
 	}

@@ -98,14 +98,10 @@ func (t *stream) landed(n int64) {
 	}
 	t.mu.Unlock()
 	now := time.Now()
-	ep.Report(policy.Evidence{
-		Phase: policy.Transfer, Outcome: policy.Answered, Asked: since, At: now, Took: now.Sub(since), Bytes: n,
-	})
+	t.tell(ep, policy.Evidence{Outcome: policy.Answered, Asked: since, At: now, Took: now.Sub(since), Bytes: n})
 	for _, d := range left {
 		if !d.judged {
-			d.endpoint.Report(policy.Evidence{
-				Phase: policy.Transfer, Outcome: d.outcome, Asked: d.asked, At: now, Elsewhere: true,
-			})
+			t.tell(d.endpoint, policy.Evidence{Outcome: d.outcome, Asked: d.asked, At: now, Elsewhere: true})
 		}
 	}
 }

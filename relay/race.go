@@ -237,7 +237,7 @@ func (r *race) open(ep *pool.Endpoint, place *shelf) {
 func (r *race) run(ctx context.Context, a *attempt) {
 	defer a.cancel()
 	s := r.server
-	a.session, a.err = a.open(ctx, s.config.Upstream)
+	a.session, a.err = a.open(ctx, s)
 	s.losers.end(a)
 	if a.err != nil {
 		a.fall()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +43,9 @@ type rig struct {
 	mu     sync.Mutex
 	border map[netip.Addr]blocker.Act
 	older  map[netip.Addr]forgetting
+	rules  map[netip.Addr]*blocker.RuleSet
+	lost   map[netip.Addr]time.Time // the first packet lost to a rule
+	told   []telling
 	asked  map[string]int // CONNECTs by endpoint
 	dialed map[string]int // dials by address
 	trail  []rigDial      // those of the relay
@@ -61,6 +65,12 @@ type rigDial struct {
 type forgetting struct {
 	before time.Time
 	act    blocker.Act
+}
+
+// telling is what the pool was told of an endpoint.
+type telling struct {
+	endpoint int
+	policy.Evidence
 }
 
 type rigConfig struct {
@@ -86,6 +96,7 @@ func inRig(t *testing.T, c rigConfig, play func(r *rig)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{
 			t: t, border: make(map[netip.Addr]blocker.Act), older: make(map[netip.Addr]forgetting),
+			rules: make(map[netip.Addr]*blocker.RuleSet), lost: make(map[netip.Addr]time.Time),
 			asked: make(map[string]int), dialed: make(map[string]int), over: make(chan struct{}),
 		}
 		if c.trip == 0 {
@@ -93,7 +104,7 @@ func inRig(t *testing.T, c rigConfig, play func(r *rig)) {
 		}
 		r.network = memnet.New(func(_ *memnet.Host, _, to netip.AddrPort) memnet.Path {
 			if to.Addr().As4()[0] == 52 {
-				return memnet.Path{Near: c.trip / 4, Far: c.trip / 4, Border: rigBorder{r, to.Addr(), time.Now()}}
+				return memnet.Path{Near: c.trip / 4, Far: c.trip / 4, Border: &rigBorder{rig: r, born: time.Now(), flow: blocker.Flow{Server: to}}}
 			}
 			return memnet.Path{}
 		})
@@ -192,7 +203,7 @@ func (r *rig) build(c rigConfig) (stop func()) {
 			r.t.Fatal(err)
 		}
 	}
-	c.relay.Pool, c.relay.Upstream = r.pool, dialer
+	c.relay.Pool, c.relay.Upstream, c.relay.Evidence = r.pool, dialer, r.note
 	if r.server, err = relay.New(c.relay); err != nil {
 		r.t.Fatal(err)
 	}
@@ -253,19 +264,67 @@ func (r *rig) forget(n int, act blocker.Act) {
 	r.older[r.hosts[n].Addr()] = forgetting{time.Now(), act}
 }
 
-type rigBorder struct {
-	rig  *rig
-	addr netip.Addr
-	born time.Time
+// rule has the border do something to the flows of an endpoint from now on, and
+// nothing any more if there is nothing to do.
+func (r *rig) rule(n int, do ...blocker.Action) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	addr := r.hosts[n].Addr()
+	rules, _ := r.rules[addr].Replacing(nil)
+	for _, a := range do {
+		rules, _ = rules.With(blocker.Rule{Do: a})
+	}
+	r.rules[addr] = rules
 }
 
-func (b rigBorder) Inspect(blocker.Packet, time.Time) blocker.Decision {
+// lostAt is when the first packet of a flow was lost to the rule for an endpoint.
+func (r *rig) lostAt(n int) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lost[r.hosts[n].Addr()]
+}
+
+// note is told what the pool is told.
+func (r *rig) note(ep *pool.Endpoint, ev policy.Evidence) {
+	n := r.number(ep.Name())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.told = append(r.told, telling{n, ev})
+}
+
+// tellings are those of a phase, with one of the given outcomes.
+func (r *rig) tellings(p policy.Phase, outcomes ...policy.Outcome) (found []telling) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.told {
+		if t.Phase == p && slices.Contains(outcomes, t.Outcome) {
+			found = append(found, t)
+		}
+	}
+	return found
+}
+
+type rigBorder struct {
+	rig  *rig
+	born time.Time
+	flow blocker.Flow
+}
+
+func (b *rigBorder) Inspect(p blocker.Packet, now time.Time) blocker.Decision {
 	b.rig.mu.Lock()
 	defer b.rig.mu.Unlock()
-	if f := b.rig.older[b.addr]; b.born.Before(f.before) {
+	addr := b.flow.Server.Addr()
+	if f := b.rig.older[addr]; b.born.Before(f.before) {
 		return blocker.Decision{Act: f.act}
 	}
-	return blocker.Decision{Act: b.rig.border[b.addr]}
+	if act := b.rig.border[addr]; act != blocker.Forward {
+		return blocker.Decision{Act: act}
+	}
+	d := b.flow.Decide(b.rig.rules[addr], nil, p, now)
+	if d.Act == blocker.Discard && b.rig.lost[addr].IsZero() {
+		b.rig.lost[addr] = now
+	}
+	return d
 }
 
 // serve has the site answer on a port.

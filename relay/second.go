@@ -49,7 +49,7 @@ func (r *race) failed(a *attempt) error {
 		r.server.stats.secondOpinions.Add(1)
 	default:
 		if a.outcome == policy.Silent {
-			a.endpoint.Report(policy.Evidence{Phase: policy.Request, Outcome: a.outcome, Asked: v.asked, At: time.Now()})
+			r.tellRequest(a.endpoint, policy.Evidence{Outcome: a.outcome, Asked: v.asked, At: time.Now()})
 		}
 		r.broken = append(r.broken, v)
 	}
@@ -80,24 +80,30 @@ func (r *race) isSound(a *attempt) error {
 // and for those that had failed before with the same request.
 func (r *race) granted(a *attempt) {
 	now := time.Now()
-	a.endpoint.Report(policy.Evidence{
-		Phase: policy.Request, Outcome: policy.Answered, Asked: a.request.asked, At: now, Took: now.Sub(a.request.asked),
+	r.tellRequest(a.endpoint, policy.Evidence{
+		Outcome: policy.Answered, Asked: a.request.asked, At: now, Took: now.Sub(a.request.asked),
 	})
 	if r.refused != nil {
-		r.refused.blame(now)
+		r.blame(r.refused, now)
 	}
 	for i := range r.broken {
-		r.broken[i].blame(now)
+		r.blame(&r.broken[i], now)
 	}
 }
 
-// blame reports the refusal, now that another endpoint has granted the request.
-func (r *refusal) blame(now time.Time) {
-	ev := policy.Evidence{Phase: policy.Request, Outcome: r.outcome, Asked: r.asked, At: now, Elsewhere: true}
-	if r.outcome == policy.Refused {
-		ev.Reply = uint8(r.reply)
+// blame reports a refusal, now that another endpoint has granted the request.
+func (r *race) blame(v *refusal, now time.Time) {
+	ev := policy.Evidence{Outcome: v.outcome, Asked: v.asked, At: now, Elsewhere: true}
+	if v.outcome == policy.Refused {
+		ev.Reply = uint8(v.reply)
 	}
-	r.endpoint.Report(ev)
+	r.tellRequest(v.endpoint, ev)
+}
+
+// tellRequest tells the pool how this request fared with an endpoint.
+func (r *race) tellRequest(ep *pool.Endpoint, ev policy.Evidence) {
+	ev.Phase, ev.Destination = policy.Request, r.server.where(r.destination)
+	r.server.tell(ep, ev)
 }
 
 // replyOf is the SOCKS5 reply for the client when its request failed: what the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type Server struct {
 	warm   *warm
 	knocks knocks
 	watch  watch
+	secret maphash.Seed // of the names in evidence
 
 	ctx    context.Context // ends all work of the server
 	cancel context.CancelFunc
@@ -63,6 +65,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		config:    c.withDefaults(),
 		budget:    newBudget(),
+		secret:    maphash.MakeSeed(),
 		listeners: make(map[net.Listener]struct{}),
 		sessions:  make(map[net.Conn]struct{}),
 	}

@@ -22,6 +22,9 @@ const (
 	// while nothing was asked, has stopped in its middle.
 	midFlow    = 8 << 10
 	stallAfter = 500 * time.Millisecond
+	// A sender that pauses now and then is slow, and has stopped only after a
+	// pause this many times as long as its longest.
+	unlikeBefore = 4
 	// After probeAfter of silence in a flow, or firstAfter before the first
 	// byte, keep-alive is set to its fast pace.
 	probeAfter, firstAfter = 750 * time.Millisecond, time.Second
@@ -33,8 +36,9 @@ const (
 	// A probe or segment is overdue this long plus two round trips after it
 	// went out.
 	overdueAfter = 500 * time.Millisecond
-	// sayAgain is the pause between two reports of the same silence.
-	sayAgain = time.Second
+	// mostSaid is how many streams of one endpoint are called silent in one look.
+	// The next ones have their turn in the next.
+	mostSaid = 8
 	// lasting is the age at which a stream is prepared to last: with keep-alive,
 	// and for outages. Most streams do not live to see it. It is before the
 	// first retransmissions that could be too far apart.
@@ -53,9 +57,13 @@ type gaze struct {
 
 	unanswered time.Time // since when, at the latest, segments or probes wait
 	overdue    bool
-	saySilent  time.Time // not before
+	silent     bool // and it has been reported that they wait in vain
 
-	stalled bool      // this silence has been reported
+	lull    time.Duration // what has come unasked for was this long in coming
+	longest time.Duration // such lull that has ended
+	stalled bool          // this lull has been reported
+	lulled  bool          // and it has been reported that it is no more than that
+
 	fast    bool      // keep-alive's pace
 	armed   time.Time // since when
 	settled bool      // this silence has been looked into
@@ -121,8 +129,8 @@ func (s *sight) stuck() bool {
 
 // report tells the pool.
 func (s *sight) report(o policy.Outcome, asked time.Time) {
-	s.endpoint.Report(policy.Evidence{
-		Phase: policy.Transfer, Outcome: o, Asked: asked, At: s.now, Bytes: s.flow.Received,
+	s.stream.tell(s.endpoint, policy.Evidence{
+		Outcome: o, Asked: asked, At: s.now, Bytes: s.flow.Received, Sent: s.flow.Acked,
 	})
 }
 
@@ -195,11 +203,8 @@ func (w *watch) examine(s *sight) {
 	}
 	s.fresh = s.flow.Received > g.received
 	g.received = s.flow.Received
-	if s.fresh && g.stalled {
-		g.stalled = false
-		s.report(policy.Resumed, s.now)
-	}
-	if s.fresh || s.lastUp < lookSlow {
+	g.resume(s)
+	if s.fresh || s.stream.lastUp.Load() != g.lastUp {
 		g.settled, g.rested = false, false
 	}
 	g.pace(s)
@@ -214,10 +219,35 @@ func (w *watch) examine(s *sight) {
 		s.stream.cut()
 		return
 	}
-	stalled := s.flow.LastRecv >= stallAfter && s.lastUp > s.flow.LastRecv && s.flow.Received > midFlow
+	if s.lastUp <= s.flow.LastRecv {
+		g.lull = 0
+		return
+	}
+	g.lull = s.flow.LastRecv
+	stalled := g.lull >= max(stallAfter, unlikeBefore*g.longest) && s.flow.Received > midFlow
 	if stalled && s.flowing && !s.half && !g.stalled && !s.jammed() {
 		g.stalled = true
 		s.report(policy.Stalled, s.now.Add(-s.flow.LastRecv))
+	}
+}
+
+// resume takes a stall back, once the flow goes on, or its own path has answered
+// a probe in the lull: then it is the sender who has no more to say just now.
+func (g *gaze) resume(s *sight) {
+	f := &s.flow
+	// What was sent before the lull is acknowledged within a round trip.
+	answered := f.Probes == 0 && f.Unacked == 0 && f.LastRecv-f.LastAck >= fastPace*3/4+f.RTT
+	switch {
+	case s.fresh:
+		if g.stalled && !g.lulled {
+			s.report(policy.Resumed, s.now)
+			g.silent = false
+		}
+		g.longest = max(g.longest, g.lull)
+		g.lull, g.stalled, g.lulled = 0, false, false
+	case g.stalled && !g.lulled && answered:
+		s.report(policy.Resumed, s.now)
+		g.silent, g.lulled = false, true
 	}
 }
 
@@ -247,15 +277,20 @@ func (t *stream) dozes(ep *pool.Endpoint, now time.Time) bool {
 }
 
 // silent reports whether the kernel gets no answers on a path, and tells the
-// pool. The question's time is when it was first seen to be open, which is never
-// before it was asked.
+// pool, once for each silence; and of its end, unless it is part of a lull that
+// lasts. It may be the endpoint that is silent, or the way to it, or this stream
+// alone, as in a freeze: to tell that takes others. The question's time is when
+// it was first seen to be open, which is never before it was asked.
 func (w *watch) silent(s *sight, g *gaze) bool {
 	f := &s.flow
 	advanced := f.Acked > g.acked
 	g.acked = f.Acked
 	waits := f.Unacked > 0 || f.Probes > 0
 	if !waits || advanced {
-		g.unanswered, g.overdue, g.saySilent = time.Time{}, false, time.Time{}
+		if g.silent {
+			s.report(policy.Resumed, s.now)
+		}
+		g.unanswered, g.overdue, g.silent = time.Time{}, false, false
 	}
 	if !waits {
 		return false
@@ -263,10 +298,12 @@ func (w *watch) silent(s *sight, g *gaze) bool {
 	if g.unanswered.IsZero() {
 		g.unanswered = s.now
 	}
-	if f.Unacked > 0 && f.Retransmits >= 2 || f.Probes >= 2 {
-		if _, said := w.said[s.endpoint]; !said && !s.now.Before(g.saySilent) {
-			w.said[s.endpoint] = struct{}{}
-			g.saySilent = s.now.Add(sayAgain)
+	// Where a round trip takes longer than what the kernel sends again after, two
+	// of them are under way before the first can have been answered.
+	if (f.Unacked > 0 && f.Retransmits >= 2 || f.Probes >= 2) && g.waited(s) >= 2*f.RTT {
+		if !g.silent && w.said[s.endpoint] < mostSaid {
+			w.said[s.endpoint]++
+			g.silent = true
 			s.report(policy.Silent, g.unanswered)
 		}
 		return true

@@ -263,6 +263,12 @@ func reason(cause error) string {
 	}
 }
 
+// tell tells the pool how this stream fares with an endpoint.
+func (t *stream) tell(ep *pool.Endpoint, ev policy.Evidence) {
+	ev.Phase, ev.Destination = policy.Transfer, t.server.where(t.destination)
+	t.server.tell(ep, ev)
+}
+
 // ago is how long before now the stamp was set; the stream's whole age if never.
 func (t *stream) ago(stamp *atomic.Int64, now time.Time) time.Duration {
 	return now.Sub(t.began) - time.Duration(stamp.Load())

@@ -20,8 +20,8 @@ type watch struct {
 	slow    bool
 	hurry   chan struct{} // wakes the ticker from a long pause
 
-	list []glance                    // scratch of the ticker
-	said map[*pool.Endpoint]struct{} // endpoints called silent in this look
+	list []glance               // scratch of the ticker
+	said map[*pool.Endpoint]int // streams called silent in this look
 }
 
 // watched is a stream's place in the watch.
@@ -46,7 +46,7 @@ func (w *watch) add(t *stream, ep *pool.Endpoint) {
 	if w.streams == nil {
 		w.streams = make(map[*pool.Endpoint]map[*stream]*watched)
 		w.hurry = make(chan struct{}, 1)
-		w.said = make(map[*pool.Endpoint]struct{})
+		w.said = make(map[*pool.Endpoint]int)
 	}
 	if w.streams[ep] == nil {
 		w.streams[ep] = make(map[*stream]*watched)

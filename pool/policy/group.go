@@ -49,6 +49,10 @@ type Record struct {
 	// compare asks for the next download to be held against another's, and
 	// reached says that it has lately got through to an endpoint that is well.
 	compare bool
+	// larger asks for the next transfer to be as large as stops says, and egress
+	// counts how often in a row no other endpoint was reached through it.
+	larger  bool
+	egress  int
 	reached time.Time
 	// life is when a flow through it that had been silent last moved again.
 	life time.Time
@@ -103,8 +107,9 @@ type Group struct {
 	lore    lore
 	actions []Action
 	draws   uint64
-	answer  time.Time     // when any endpoint last answered
-	loss    Loss          // of all endpoints together
+	answer  time.Time // when any endpoint last answered
+	loss    Loss      // of all endpoints together
+	fates   fates
 	window  time.Duration // for how long a block lasts that each attempt renews, if known
 }
 
@@ -214,7 +219,7 @@ func (g *Group) move(i int, e Event, now time.Time, c Conclusion) {
 		r.examine = time.Time{}
 	}
 	if to != Suspect {
-		r.doubt, r.failures, r.stops.n, r.refusals, r.confirm = time.Time{}, 0, 0, 0, None
+		r.doubt, r.failures, r.stops.n, r.refusals, r.egress, r.confirm = time.Time{}, 0, 0, 0, 0, None
 		r.transfer = r.transfer && to == Dead
 	}
 	g.tell(i, from)

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -82,6 +83,9 @@ func (g *Group) Observe(i int, ev Evidence) {
 	if r.doubt.IsZero() || ev.Asked.Before(r.doubt) {
 		r.doubt = ev.Asked
 	}
+	if took := ev.At.Sub(ev.Asked); ev.Outcome == Silent && took >= time.Second && took < 4*r.rtt {
+		ev.Outcome = Overdue // its way is that long
+	}
 	r.failures++
 	if r.State != Active {
 		return
@@ -89,7 +93,7 @@ func (g *Group) Observe(i int, ev Evidence) {
 	// One late answer is looked into; the second without an answer between
 	// them, or any outright failure, keeps new requests away. It takes more late
 	// ones the more often that was a false alarm.
-	if ev.Outcome != Overdue || float64(r.failures) >= 2+r.alarms.count(ev.At) {
+	if ev.Outcome != Overdue || r.failures >= 2+g.noise(i, ev.At) {
 		g.suspect(i, ev, fmt.Sprintf("%s %s", ev.Phase, ev.Outcome), false)
 	}
 	g.examineAt(i, ev.At, Greet)
@@ -100,20 +104,30 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 	if r.State != Active && r.State != Suspect {
 		return
 	}
+	pathFine := r.answered.After(ev.Asked)
 	switch {
 	case ev.Outcome == Overdue:
 		g.examineAt(i, ev.At, Greet)
-	case ev.Outcome == Silent && ev.Phase == Transfer:
-		if r.answered.After(ev.Asked) {
-			// The path is fine for others, and this flow is dead: so is every flow,
-			// one after the other, where flows are frozen.
-			r.stops.add(ev)
-			if r.stops.n >= enoughStops {
-				g.suspect(i, ev, r.stops.String(), true)
-			}
-			g.examineAt(i, ev.At, Carry)
+	case ev.Outcome == Silent && ev.Phase == Transfer && pathFine:
+		// The path is fine for others, and this flow is dead: so is every flow, one
+		// after the other, where flows are frozen.
+		if g.stopped(ev.Destination, i, ev.At) {
+			g.lookInto(i, ev.At)
 			return
 		}
+		r.stops.add(ev)
+		switch {
+		case r.stops.damning(ev.At):
+			g.suspect(i, ev, r.stops.String(), true)
+			r.confirm = Stalled
+			g.confirm(i, ev.At)
+		case r.stops.n >= enoughStops+g.noise(i, ev.At):
+			g.suspect(i, ev, r.stops.String(), true)
+			g.examineAt(i, ev.At, Carry)
+		default:
+			g.lookInto(i, ev.At)
+		}
+	case ev.Outcome == Silent && ev.Phase == Transfer:
 		if r.doubt.IsZero() || ev.Asked.Before(r.doubt) {
 			r.doubt = ev.Asked
 		}
@@ -123,11 +137,17 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		// be what silenced the stream.
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Stalled:
+		if g.stopped(ev.Destination, i, ev.At) {
+			g.lookInto(i, ev.At)
+			return
+		}
 		r.stops.add(ev)
 		if ev.At.Before(r.mute) {
 			return
 		}
-		g.suspect(i, ev, fmt.Sprintf("a stream stopped after %d KiB", ev.Bytes>>10), true)
+		if r.stops.n >= 1+g.noise(i, ev.At) {
+			g.suspect(i, ev, fmt.Sprintf("a stream stopped after %d KiB", ev.Bytes>>10), true)
+		}
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Resumed:
 		g.resumed(i, ev)
@@ -142,16 +162,36 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		if r.refusals >= enoughRefusals {
 			g.suspect(i, ev, fmt.Sprintf("refuses what others grant (reply %d)", ev.Reply), true)
 			g.examineAt(i, ev.At, Carry)
+		} else {
+			g.lookInto(i, ev.At)
 		}
 	default:
 		if !ev.Elsewhere {
 			return // what ends after the greeting may be the destination's doing
 		}
 		r.stops.add(ev)
-		if r.stops.n >= enoughStops {
+		if r.stops.n >= enoughStops+g.noise(i, ev.At) {
 			g.suspect(i, ev, fmt.Sprintf("%s ends in %s that works through others", ev.Phase, ev.Outcome), true)
 		}
 		g.examineAt(i, ev.At, Carry)
+	}
+}
+
+// noise is how many signs of trouble more than usual it takes to keep requests
+// away from i: as many as there were false alarms, and more where packets get
+// lost, so that it does not go back and forth.
+func (g *Group) noise(i int, now time.Time) int {
+	const perLoss = 20 // so that at the loss of a tenth of all handshakes it is 1.4
+	return int(math.Round(g.records[i].alarms.count(now) + perLoss*max(g.lossOf(i, now)-assumedLoss, 0)))
+}
+
+// lookInto has i examined deeply, unless it has been just now: what is no reason
+// for doubt need not be looked into more often than that.
+func (g *Group) lookInto(i int, now time.Time) {
+	const often = 10 * time.Second
+	r := &g.records[i]
+	if last := later(r.carried, r.begun); now.Sub(last) >= often || last.IsZero() {
+		g.examineAt(i, now, Carry)
 	}
 }
 

@@ -52,7 +52,7 @@ func (s *stops) seen(x Examination) {
 		s.n, s.noted = 0, 0
 	}
 	for n, p := range []Passage{x.Down, x.Up} {
-		if p.Outcome != Stalled {
+		if p.Outcome != Stalled && p.Outcome != Silent {
 			continue
 		}
 		for range max(p.Stopped, 1) {
@@ -83,52 +83,44 @@ func (s *stops) span() (low, high int64) {
 }
 
 // beyond says whether flows stop later than an examination of the given size can
-// see.
+// see. The smallest count tells: flows that were under way have come further.
 func (s *stops) beyond(size int64) bool {
 	if size <= 0 {
 		size = DefaultSize
 	}
-	_, high := s.span()
-	return s.n > 0 && high > size*3/4 && size < largestLook
+	low, _ := s.span()
+	return s.n > 0 && low > size*3/4 && size < largestLook
 }
 
 // largestLook is the most that is downloaded to see a freeze, in bytes.
 const largestLook = 1 << 20
 
-// look is what the next examination should move to see them again: half as much
-// again as the largest count, in steps of a power of two.
+// look is what the next examination should move to see them again: a quarter more
+// than the smallest count, in steps of 16 KiB.
 func (s *stops) look() (size int64, oneWay bool) {
-	_, high := s.span()
-	if s.n == 0 || high <= DefaultSize*3/4 {
-		return 0, false
-	}
-	size = DefaultSize
-	for size < high*3/2 && size < largestLook {
-		size *= 2
-	}
-	return size, !slices.ContainsFunc(s.known(), func(st stop) bool { return st.up })
+	const step = 16 << 10
+	low, _ := s.span()
+	size = (low*5/4 + step) / step * step
+	return min(max(size, DefaultSize), largestLook), !slices.ContainsFunc(s.known(), func(st stop) bool { return st.up })
 }
 
 // damning says whether the clients' flows speak for themselves, although an
 // examination went well: enough of them have stopped on a silent path, at about
-// the same count, on the way to more than one destination. So it is where a
-// blocker lets some names pass, and the probe target's is one of them.
+// the same count. So it is where a blocker lets some names pass, and the probe
+// target's is one of them. Flows to a destination that stop everywhere are not
+// among them, see [fates].
 func (s *stops) damning(now time.Time) bool {
 	if now.Sub(s.at) > stallMemory {
 		return false
 	}
-	var first uint64
-	dead, several := 0, false
+	dead := 0
 	for _, st := range s.known() {
-		if !st.dead || st.destination == 0 {
-			continue
+		if st.dead && st.destination != 0 && st.bytes > 0 {
+			dead++
 		}
-		dead++
-		several = several || first != 0 && st.destination != first
-		first = st.destination
 	}
 	low, high := s.span()
-	return dead >= fewestStops && several && high <= similar*max(low, 1<<10)
+	return dead >= fewestStops && high <= similar*max(low, 1<<10)
 }
 
 // String says at which count of bytes they stop, as far as that can be inferred.

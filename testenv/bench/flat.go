@@ -84,9 +84,10 @@ const (
 	keptGoroutines  = 80
 )
 
-func (r *SoakReport) atRest() bool {
-	return r.After.Descriptors <= r.Before.Descriptors+keptDescriptors &&
-		r.After.Goroutines <= r.Before.Goroutines+keptGoroutines
+// restsAs reports whether the relay is in no other state than it was before.
+func (s Sample) restsAs(after Sample) bool {
+	return after.Descriptors <= s.Descriptors+keptDescriptors &&
+		after.Goroutines <= s.Goroutines+keptGoroutines
 }
 
 // mostFailed is the share of streams that may fail: on a machine that stands
@@ -108,7 +109,7 @@ func (r *SoakReport) Faults() (all []string) {
 	if float64(r.After.Failed) > mostFailed*float64(r.After.Ended) {
 		all = append(all, fmt.Sprintf("%d of %d streams failed", r.After.Failed, r.After.Ended))
 	}
-	if !r.atRest() {
+	if !r.Before.restsAs(r.After) {
 		all = append(all, "something is left after the end of all streams")
 	}
 	return all

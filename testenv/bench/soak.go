@@ -46,7 +46,8 @@ type Sample struct {
 	// the last collection, in whole MiB.
 	Memory, Heap int64
 	// Descriptors and Goroutines are their numbers. Goroutines are those of the
-	// last time the runtime told, at most Every ago.
+	// last time the runtime told, a few seconds ago; Before and After wait for
+	// what it tells from then on.
 	Descriptors, Goroutines int64
 	// Open is how many streams the clients had open, Ended how many had run
 	// their course, and Failed how many of those had not been served.
@@ -89,6 +90,7 @@ func (s *Soak) Run(ctx context.Context) (*SoakReport, error) {
 	p := newProcess(s.Relay(at, endpoints))
 	p.cmd.Stderr = io.MultiWriter(p.said, told)
 	p.cmd.Env = append(os.Environ(), told.environment(s.Every))
+	started := time.Now()
 	if err := p.start(nil); err != nil {
 		return nil, err
 	}
@@ -96,7 +98,7 @@ func (s *Soak) Run(ctx context.Context) (*SoakReport, error) {
 	if err := p.listening(ctx, at); err != nil {
 		return nil, err
 	}
-	r := &soaking{Soak: s, client: client{via: at, ports: services}, relay: p, told: told, began: time.Now()}
+	r := &soaking{Soak: s, client: client{via: at, ports: services}, relay: p, told: told, started: started}
 	return r.run(ctx)
 }
 
@@ -107,7 +109,9 @@ type soaking struct {
 	client client
 	relay  *process
 	told   *runtimeTrace
-	began  time.Time
+
+	started time.Time // no later than the relay's first report
+	began   time.Time
 
 	open, ended, failed atomic.Int64
 	failure             atomic.Pointer[string] // the last one
@@ -118,15 +122,20 @@ func (r *soaking) run(ctx context.Context) (*SoakReport, error) {
 	for range r.Streams / 10 {
 		_ = r.stream(ctx, rand.New(rand.NewPCG(r.Seed, 0)), 0)
 	}
-	// Two reports of the runtime later, the one that counts has been made since.
-	if err := pause(ctx, 3*r.Every); err != nil {
+	r.began = time.Now()
+	warm := func(Sample) bool { return time.Since(r.began) >= 3*r.Every }
+	before, err := r.settle(ctx, warm)
+	if err != nil {
 		return nil, err
 	}
-	report := &SoakReport{Before: r.sample()}
+	report := &SoakReport{Before: before}
+	report.Before.At = 0
 
 	r.began = time.Now()
-	load, stop := context.WithTimeout(ctx, r.Duration)
+	// Not a deadline, which a dial would run into before anybody knows of it.
+	load, stop := context.WithCancel(ctx)
 	defer stop()
+	defer time.AfterFunc(r.Duration, stop).Stop()
 	var wg sync.WaitGroup
 	for n := range r.Streams {
 		wg.Go(func() { r.worker(load, rand.New(rand.NewPCG(r.Seed, uint64(n)+1))) })
@@ -155,14 +164,8 @@ func (r *soaking) run(ctx context.Context) (*SoakReport, error) {
 		return nil, fmt.Errorf("the relay has ended: %s", r.relay.said)
 	default:
 	}
-	for end := time.Now().Add(rest); ; {
-		report.After = r.sample()
-		if report.atRest() || time.Now().After(end) {
-			break
-		}
-		if err := pause(ctx, r.Every); err != nil {
-			return nil, err
-		}
+	if report.After, err = r.settle(ctx, report.Before.restsAs); err != nil {
+		return nil, err
 	}
 	if f := r.failure.Load(); f != nil {
 		report.Failure = *f
@@ -172,11 +175,32 @@ func (r *soaking) run(ctx context.Context) (*SoakReport, error) {
 	return report, nil
 }
 
+// settle waits until the relay has come to rest, or has had its time for it, and
+// samples it. What the runtime told before does not count.
+func (r *soaking) settle(ctx context.Context, is func(Sample) bool) (Sample, error) {
+	const look = 100 * time.Millisecond
+	asked := time.Now()
+	for {
+		whole, _ := r.told.last()
+		fresh, waited := r.started.Add(whole.at).After(asked), time.Since(asked)
+		s := r.sample()
+		switch {
+		case fresh && (is(s) || waited >= rest):
+			return s, nil
+		case waited >= rest+patience:
+			return s, fmt.Errorf("the relay has not told of its goroutines for %v", waited.Round(time.Second))
+		}
+		if err := pause(ctx, look); err != nil {
+			return s, err
+		}
+	}
+}
+
 func (r *soaking) sample() Sample {
 	f := groupFootprint(r.relay.pid())
-	goroutines, heap := r.told.last()
+	whole, heap := r.told.last()
 	return Sample{
-		At: time.Since(r.began), Memory: f.memory, Heap: heap, Descriptors: f.descriptors, Goroutines: goroutines,
+		At: time.Since(r.began), Memory: f.memory, Heap: heap, Descriptors: f.descriptors, Goroutines: whole.goroutines,
 		Open: r.open.Load(), Ended: r.ended.Load(), Failed: r.failed.Load(),
 	}
 }

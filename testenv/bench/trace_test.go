@@ -1,9 +1,12 @@
 package bench
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // What a Go 1.26 program has written, shortened.
-const traceText = `SCHED 0ms: gomaxprocs=2 idleprocs=0 threads=5 spinningthreads=0 needspinning=0 idlethreads=1 runqueue=0 gcwaiting=false nmidlelocked=0 stopwait=0 sysmonwait=false
+const traceText = `SCHED 4ms: gomaxprocs=2 idleprocs=0 threads=5 spinningthreads=0 needspinning=0 idlethreads=1 runqueue=0 gcwaiting=false nmidlelocked=0 stopwait=0 sysmonwait=false
   P0: status=1 schedtick=12 syscalltick=0 m=0 runqsize=1 gfreecnt=0 timerslen=0
   M0: p=0 curg=1 mallocing=0 throwing=0 preemptoff= locks=1 dying=0 spinning=false blocked=false lockedg=nil
   G1: status=2(chan receive) m=0 lockedm=nil
@@ -25,8 +28,25 @@ func TestRuntimeTrace(t *testing.T) {
 			rest = rest[n:]
 		}
 		// The second report has not ended.
-		if goroutines, heap := trace.last(); goroutines != 2 || heap != 11<<20 {
-			t.Errorf("in pieces of %d: %d goroutines, %d bytes", size, goroutines, heap)
+		if whole, heap := trace.last(); whole != (count{goroutines: 2, at: 4 * time.Millisecond}) || heap != 11<<20 {
+			t.Errorf("in pieces of %d: %+v, %d bytes", size, whole, heap)
+		}
+	}
+}
+
+// TestRuntimeTraceEvery is that the reports do not become rare with the samples:
+// the last one before the end of a long run would be all that is known after it.
+func TestRuntimeTraceEvery(t *testing.T) {
+	for _, c := range []struct {
+		every time.Duration
+		want  string
+	}{
+		{15 * time.Second, "GODEBUG=gctrace=1,scheddetail=1,schedtrace=2000"},
+		{500 * time.Millisecond, "GODEBUG=gctrace=1,scheddetail=1,schedtrace=500"},
+		{0, "GODEBUG=gctrace=1,scheddetail=1,schedtrace=1"},
+	} {
+		if got := new(runtimeTrace).environment(c.every); got != c.want {
+			t.Errorf("every %v: %s, want %s", c.every, got, c.want)
 		}
 	}
 }

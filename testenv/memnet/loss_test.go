@@ -98,6 +98,22 @@ func TestRateUnderLoss(t *testing.T) {
 	}
 }
 
+// Between bursts in time a transfer is as fast as the good state allows; it
+// loses those, and what its timer needs to notice that they are over.
+func TestRateBetweenBursts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const good, bad, p, rtt = 4 * time.Second, 500 * ms, 0.01, 50 * ms
+		line := &memnet.Line{Seed: 1}
+		line.Lose(memnet.Loss{}, memnet.Loss{Share: p, BadShare: 1, GoodTime: good, BadTime: bad})
+		want := 1448 * 8 / (rtt.Seconds() * math.Sqrt(2*p/3)) * good.Seconds() / (good + bad).Seconds()
+		got := rate(t, memnet.Path{Near: rtt / 4, Far: rtt / 4, NearLine: line, Seed: 1}, int(want/8*600))
+		if got < 0.75*want || got > 1.02*want {
+			t.Errorf("%.0f kbit/s, want %.0f: %.2f", got/1e3, want/1e3, got/want)
+		}
+		t.Logf("%.3f of the formula", got/want)
+	})
+}
+
 // The closed forms of Gilbert's and Elliott's models: mean loss, and the mean
 // length of a run of losses, which ends with the bad state or by luck.
 func TestBurstsInSegments(t *testing.T) {
