@@ -2,7 +2,10 @@ package verdicts
 
 import (
 	"cmp"
+	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -43,8 +46,10 @@ type Cell struct {
 	// Took are the times to the verdict of the runs that came to a right one.
 	Took []time.Duration
 	Tally
-	// Wrong are some of the runs that were wrong.
-	Wrong []Run
+	// Wrong are some of the runs that were wrong, and Reasons counts what was said
+	// in all of them: how often, by the readings and in false condemnations.
+	Wrong   []Run
+	Reasons map[string]int
 }
 
 // keepWrong is how many wrong runs a cell remembers.
@@ -100,7 +105,11 @@ func (c *Cell) add(r Run) {
 			c.Right[n]++
 		} else {
 			wrong = true
+			c.reason(fmt.Sprintf("reading %d: %s: %s", n+1, reading.Label, reading.Why))
 		}
+	}
+	for _, mistake := range r.Mistakes {
+		c.reason("condemned in error: " + mistake)
 	}
 	if r.Told {
 		c.Took = append(c.Took, r.Took)
@@ -108,6 +117,17 @@ func (c *Cell) add(r Run) {
 	if wrong && len(c.Wrong) < keepWrong {
 		c.Wrong = append(c.Wrong, r)
 	}
+}
+
+var particulars = regexp.MustCompile(`^( +|condemned in error: ) *-?[0-9.]+s |\S+:1080|-?\d[0-9.]*( ?[KM]iB| ?B)?(/s)?s?`)
+
+// reason counts a reason without its particulars: names and numbers.
+func (c *Cell) reason(why string) {
+	if c.Reasons == nil {
+		c.Reasons = make(map[string]int)
+	}
+	head, rest, _ := strings.Cut(why, ": ")
+	c.Reasons[head+": "+particulars.ReplaceAllString(rest, "#")]++
 }
 
 // Least is the reading that was right least often: how often, of N.

@@ -96,6 +96,12 @@ func (j *subject) affected(l *testenv.Ledger) (at time.Time) {
 	if !j.struck {
 		return j.since
 	}
+	if at, counts := j.v.scene.request(j.host); counts {
+		if !at.IsZero() && at.Before(j.since) {
+			at = j.since
+		}
+		return at
+	}
 	earliest := func(t time.Time) {
 		if !t.Before(j.since) && (at.IsZero() || t.Before(at)) {
 			at = t
@@ -166,6 +172,10 @@ func (j *subject) opinion() Opinion {
 func (j *subject) right(n int) bool {
 	c, o := j.v.scene.c, j.opinions[n]
 	switch {
+	case !j.struck && c.Setting.Crowd > 0:
+		// A neighbour: it must stay in use. How long it may be suspected is measured
+		// by itself.
+		return o.State != policy.Dead && o.State != policy.Probation
 	case !j.struck && c.hitsEndpoints():
 		return o.is(alive)
 	case n == 2:

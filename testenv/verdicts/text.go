@@ -2,8 +2,10 @@ package verdicts
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -183,9 +185,11 @@ const mostProbe = 256 << 10
 
 func percent(part, all time.Duration) float64 { return 100 * float64(part) / max(float64(all), 1) }
 
-// WriteWrong writes some of the runs that were wrong, with what the pool told.
+// WriteWrong writes what was said where it was wrong, by how often it was, and
+// some of those runs with all that the pool told in them.
 func (m *Matrix) WriteWrong(w io.Writer) error {
 	b := bufio.NewWriter(w)
+	m.writeReasons(b)
 	for _, c := range slices.Concat(m.cases, Long()) {
 		for _, l := range Levels() {
 			cell := m.Cell(c.Truth, l)
@@ -217,4 +221,32 @@ func (m *Matrix) families() (families []Family) {
 		}
 	}
 	return families
+}
+
+func (m *Matrix) writeReasons(w io.Writer) {
+	for _, c := range slices.Concat(m.cases, Long()) {
+		var n int
+		reasons := make(map[string]int)
+		for _, l := range Levels() {
+			for _, cells := range []map[key]*Cell{m.cells, m.long} {
+				if cell := cells[key{c.Truth, l}]; cell != nil {
+					n += cell.N
+					for why, times := range cell.Reasons {
+						reasons[fmt.Sprintf("at %2.0f %% loss, %s", 100*l, why)] += times
+					}
+				}
+			}
+		}
+		if len(reasons) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%s, %d runs\n", c.Truth, n)
+		why := slices.SortedFunc(maps.Keys(reasons), func(a, b string) int {
+			return cmp.Or(cmp.Compare(reasons[b], reasons[a]), cmp.Compare(a, b))
+		})
+		for _, y := range why {
+			fmt.Fprintf(w, "  %4d %s\n", reasons[y], y)
+		}
+	}
+	fmt.Fprintln(w)
 }
