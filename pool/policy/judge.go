@@ -172,7 +172,7 @@ func (g *Group) carried(i int, x Examination) {
 		g.examineAt(i, x.At, Carry)
 		return
 	}
-	r.carried, r.egress = x.At, 0
+	r.carried, r.broken = x.At, 0
 	if x.Down.Outcome == Answered {
 		r.proved = x.At
 	}
@@ -262,9 +262,9 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 	r := &g.records[i]
 	switch r.State {
 	case Active:
-		stops, egress, refusals := r.stops.n, r.egress, r.refusals
+		stops, broken, refusals := r.stops.n, r.broken, r.refusals
 		g.move(i, Doubted, x.At, Conclusion{Cause: c.Cause, Why: c.Why})
-		r.stops.n, r.egress, r.refusals = stops, egress, refusals
+		r.stops.n, r.broken, r.refusals = stops, broken, refusals
 	case Suspect, Probation:
 	default:
 		return // the dead are judged in retested, the others are not in use
@@ -273,13 +273,13 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 	enough := max(Enough(x.Loss), fewestStops)
 	r.stops.seen(x)
 	if _, bad := concludeEgress(x); bad {
-		r.egress++
+		r.broken++
 	}
 	if x.Down.Outcome == Refused {
-		r.egress++
+		r.broken++
 	}
 	if x.Down.Outcome == Closed && x.Down.Bytes == 0 {
-		r.egress += max(x.Down.Stopped, 1)
+		r.broken += max(x.Down.Stopped, 1)
 	}
 	sure := false
 	switch {
@@ -291,14 +291,14 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 			return
 		}
 	case c.Verdict == NoEgress:
-		sure = r.egress+r.refusals >= enough
+		sure = r.broken+r.refusals >= enough
 		if c.Cause == Refused {
-			sure = r.egress+r.refusals >= enoughRefusals // which are answers, and never lost
+			sure = r.broken+r.refusals >= enoughRefusals // which are answers, and never lost
 		}
 	default:
 		// Thrice reset, or slow beside others, is no chance.
-		r.egress++
-		sure = r.egress >= 3
+		r.broken++
+		sure = r.broken >= 3
 		r.compare = c.Cause == Slowed
 	}
 	if sure {

@@ -10,6 +10,10 @@ import (
 // other, while single lulls, far apart, are what idle destinations look like.
 const stallMemory = time.Minute
 
+// shortestSilence is how long a question must have been without an answer before
+// that is called silence.
+const shortestSilence = time.Second
+
 // enoughStops is how many flows must have stopped, one soon after the other, to
 // keep new requests away while that is looked into.
 const enoughStops = 2
@@ -86,8 +90,8 @@ func (g *Group) Observe(i int, ev Evidence) {
 	if r.doubt.IsZero() || ev.Asked.Before(r.doubt) {
 		r.doubt = ev.Asked
 	}
-	if took := ev.At.Sub(ev.Asked); ev.Outcome == Silent && took >= time.Second && took < 4*r.rtt {
-		ev.Outcome = Overdue // its way is that long
+	if ev.Outcome == Silent && ev.At.Sub(ev.Asked) < max(shortestSilence, 4*r.rtt) {
+		ev.Outcome = Overdue // it may yet be slow
 	}
 	r.failures++
 	if r.State != Active {
@@ -157,7 +161,9 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 	case ev.Outcome == Resumed:
 		g.resumed(i, ev)
 	case ev.Outcome == Slowed:
+		// It may be the destination that is slow.
 		r.compare = true
+		r.broken = max(r.broken, 1)
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Refused:
 		if !ev.Elsewhere {
@@ -196,7 +202,17 @@ func (g *Group) ripen(i int, asked, now time.Time) {
 	r := &g.records[i]
 	before := r.stops.n
 	r.stops.ripen(asked, now)
-	if r.stops.n > before && r.State == Suspect {
+	switch {
+	case r.State != Active && r.State != Suspect:
+	case r.stops.damning(now):
+		if r.State == Active {
+			stops := r.stops.n
+			g.move(i, Doubted, now, Conclusion{Cause: Stalled, Why: r.stops.String()})
+			r.stops.n = stops
+		}
+		r.transfer, r.confirm = true, Stalled
+		g.confirm(i, now)
+	case r.stops.n > before && r.State == Suspect:
 		r.transfer = true
 		r.Cause, r.Why = Stalled, r.stops.String()
 		g.examineAt(i, now, Carry)
@@ -208,10 +224,8 @@ func (g *Group) ripen(i int, asked, now time.Time) {
 func (g *Group) lookInto(i int, now time.Time) {
 	const often = 10 * time.Second
 	r := &g.records[i]
-	if last := later(r.carried, r.begun); now.Sub(last) >= often || last.IsZero() {
-		g.examineAt(i, now, Carry)
-		r.closely = true
-	}
+	g.examineAt(i, later(now, r.carried.Add(often)), Carry)
+	r.closely = true
 }
 
 // resumed takes back a stall. When all are taken back, so is the doubt that they
@@ -219,8 +233,7 @@ func (g *Group) lookInto(i int, now time.Time) {
 func (g *Group) resumed(i int, ev Evidence) {
 	r := &g.records[i]
 	r.life = later(r.life, ev.At)
-	if r.stops.waits > 0 {
-		r.stops.waits--
+	if r.stops.resume(ev.Destination) {
 		return
 	}
 	r.stops.n = max(0, r.stops.n-1)

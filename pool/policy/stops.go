@@ -32,6 +32,7 @@ type waitingStop struct {
 
 // stop is one flow that has stopped.
 type stop struct {
+	at          time.Time
 	bytes       int64 // that had gone the way in which it stopped
 	up          bool
 	destination uint64
@@ -58,7 +59,7 @@ func (s *stops) seen(x Examination) {
 			continue
 		}
 		for range max(p.Stopped, 1) {
-			s.put(stop{p.Bytes, n == 1, 0, true})
+			s.put(stop{at: x.At, bytes: p.Bytes, up: n == 1})
 		}
 	}
 	s.at = x.At
@@ -92,16 +93,17 @@ func (s *stops) ripen(asked, now time.Time) {
 // fade forgets what is too long ago.
 func (s *stops) fade(now time.Time) {
 	if now.Sub(s.at) > stallMemory {
-		s.n, s.noted = 0, 0
+		s.n = 0
 	}
 }
 
 // stopOf is a client's flow.
 func stopOf(ev Evidence) stop {
+	st := stop{at: ev.At, bytes: ev.Bytes, destination: ev.Destination, dead: ev.Outcome == Silent}
 	if ev.Sent > ev.Bytes {
-		return stop{ev.Sent, true, ev.Destination, ev.Outcome == Silent}
+		st.bytes, st.up = ev.Sent, true
 	}
-	return stop{ev.Bytes, false, ev.Destination, ev.Outcome == Silent}
+	return st
 }
 
 func (s *stops) put(st stop) {
@@ -148,21 +150,50 @@ func (s *stops) look() (size int64, oneWay bool) {
 
 // damning says whether the clients' flows speak for themselves, although an
 // examination went well: enough of them have stopped on a silent path, at about
-// the same count. So it is where a blocker lets some names pass, and the probe
+// the same count, within minutes. So it is where a blocker lets some names pass, and the probe
 // target's is one of them. Flows to a destination that stop everywhere are not
 // among them, see [fates].
 func (s *stops) damning(now time.Time) bool {
-	if now.Sub(s.at) > stallMemory {
-		return false
-	}
 	dead := 0
-	for _, st := range s.known() {
-		if st.dead && st.destination != 0 && st.bytes > 0 {
-			dead++
+	var low, high int64
+	for _, st := range s.last {
+		if !st.dead || st.destination == 0 || st.bytes < leastStop || now.Sub(st.at) > deadMemory {
+			continue
+		}
+		if dead == 0 || st.bytes < low {
+			low = st.bytes
+		}
+		high = max(high, st.bytes)
+		dead++
+	}
+	return dead >= fewestStops && high <= similar*low
+}
+
+const (
+	// deadMemory is how long a flow that stopped on a silent path counts, whatever
+	// examinations say: on a path that is well no flow dies for itself alone.
+	deadMemory = 5 * time.Minute
+	// leastStop is how many bytes must have passed for a stop in mid-flow.
+	leastStop = 4 << 10
+)
+
+// resume takes back the latest flow to a destination, and says whether it was one
+// that was not counted yet.
+func (s *stops) resume(destination uint64) bool {
+	for n := s.waits - 1; n >= 0; n-- {
+		if s.waiting[n].destination == destination {
+			s.waits--
+			s.waiting[n] = s.waiting[s.waits]
+			return true
 		}
 	}
-	low, high := s.span()
-	return dead >= fewestStops && high <= similar*max(low, 1<<10)
+	for n := s.noted - 1; n >= max(s.noted-len(s.last), 0); n-- {
+		if st := &s.last[n%len(s.last)]; st.dead && st.destination == destination {
+			st.dead = false
+			break
+		}
+	}
+	return false
 }
 
 // String says at which count of bytes they stop, as far as that can be inferred.
