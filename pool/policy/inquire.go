@@ -40,7 +40,7 @@ func (g *Group) inquire(i int, now time.Time) Action {
 		a.Doubtful, a.Views = true, g.sightlines(i)
 		a.Size, a.OneWay = slowSize, true
 	}
-	if r.larger {
+	if r.larger || doubtful && r.stops.beyond(0) {
 		a.Size, a.OneWay = r.stops.look()
 	}
 	return a

@@ -163,7 +163,7 @@ func (g *Group) carried(i int, x Examination) {
 	r.compare, r.larger = false, false
 	c := Conclude(x)
 	switch {
-	case c.Verdict != Alive && c.Verdict != Unknown, x.Down.Outcome == Closed, x.Up.Outcome == Closed:
+	case c.Verdict != Alive && (c.Verdict != Unknown || c.Cause == Closed):
 		g.carriedBadly(i, x, c)
 		return
 	case x.slow() && x.Usual == 0 && !compared && g.other(i) >= 0:
@@ -185,8 +185,10 @@ func (g *Group) carried(i int, x Examination) {
 	case r.stops.beyond(x.Size):
 		r.larger = true
 		g.examineAt(i, x.At, Carry)
-	case r.stops.damning(x.At):
+	case g.damned(i, x.At):
 		g.judgeByTraffic(i, x.At)
+	case r.stops.damning(x.At):
+		g.hold(i, x.At)
 	default:
 		g.passed(i, x)
 	}
@@ -323,6 +325,13 @@ func (g *Group) confirmed(i int, cause Outcome, now time.Time) {
 	r := &g.records[i]
 	if cause == Silent {
 		g.condemn(i, now, Conclusion{NoEgress, Silent, .8, "answers the greeting, and carries nothing"})
+		return
+	}
+	if r.stops.n < fewestStops && !g.damned(i, now) {
+		// It was the name of a destination, as it turns out.
+		r.confirm = None
+		g.quiesce(i, now)
+		g.clear(i, now, Conclusion{Alive, None, .9, "flows to one destination stop, here and elsewhere"})
 		return
 	}
 	g.condemn(i, now, Conclusion{Frozen, Stalled, .98, r.stops.String() + ", while greetings are answered"})

@@ -126,8 +126,7 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		switch {
 		case r.stops.damning(ev.At):
 			g.suspect(i, ev, r.stops.String(), true)
-			r.confirm = Stalled
-			g.confirm(i, ev.At)
+			g.hold(i, ev.At)
 		case r.stops.n >= enoughStops+g.noise(i, ev.At):
 			g.suspect(i, ev, r.stops.String(), true)
 			g.examineAt(i, ev.At, Carry)
@@ -136,10 +135,14 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		}
 	case ev.Outcome == Silent && ev.Phase == Transfer:
 		r.stops.wait(ev)
+		if r.failures++; r.failures <= g.noise(i, ev.At) {
+			g.examineAt(i, ev.At, Carry)
+			r.closely = true
+			return
+		}
 		if r.doubt.IsZero() || ev.Asked.Before(r.doubt) {
 			r.doubt = ev.Asked
 		}
-		r.failures++
 		g.suspect(i, ev, "a stream's path is silent", false)
 		// Deep at once: if the greeting is answered, a freeze after few bytes may
 		// be what silenced the stream.
@@ -201,7 +204,7 @@ func (g *Group) noise(i int, now time.Time) int {
 func (g *Group) ripen(i int, asked, now time.Time) {
 	r := &g.records[i]
 	before := r.stops.n
-	r.stops.ripen(asked, now)
+	r.stops.ripen(asked, now, func(destination uint64) bool { return g.stopped(destination, i, now) })
 	switch {
 	case r.State != Active && r.State != Suspect:
 	case r.stops.damning(now):
@@ -210,8 +213,8 @@ func (g *Group) ripen(i int, asked, now time.Time) {
 			g.move(i, Doubted, now, Conclusion{Cause: Stalled, Why: r.stops.String()})
 			r.stops.n = stops
 		}
-		r.transfer, r.confirm = true, Stalled
-		g.confirm(i, now)
+		r.transfer = true
+		g.hold(i, now)
 	case r.stops.n > before && r.State == Suspect:
 		r.transfer = true
 		r.Cause, r.Why = Stalled, r.stops.String()

@@ -74,11 +74,15 @@ func (s *stops) wait(ev Evidence) {
 	}
 }
 
-// ripen counts the flows that were silent before a question that was answered.
-func (s *stops) ripen(asked, now time.Time) {
+// ripen counts the flows that were silent before a question that was answered, but
+// those to destinations to which flows stop everywhere.
+func (s *stops) ripen(asked, now time.Time, everywhere func(destination uint64) bool) {
 	left := 0
 	for _, w := range s.waiting[:s.waits] {
 		if w.asked.Before(asked) {
+			if everywhere(w.destination) {
+				continue
+			}
 			s.fade(now)
 			s.put(w.stop)
 			s.at = now
@@ -154,7 +158,13 @@ func (s *stops) look() (size int64, oneWay bool) {
 // target's is one of them. Flows to a destination that stop everywhere are not
 // among them, see [fates].
 func (s *stops) damning(now time.Time) bool {
-	dead := 0
+	dead, _ := s.dead(now)
+	return dead >= fewestStops
+}
+
+// dead counts the flows that died in mid-flow within deadMemory, at about the same
+// count, 0 if they did not, and gives their destination if it is only one.
+func (s *stops) dead(now time.Time) (dead int, only uint64) {
 	var low, high int64
 	for _, st := range s.last {
 		if !st.dead || st.destination == 0 || st.bytes < leastStop || now.Sub(st.at) > deadMemory {
@@ -163,10 +173,18 @@ func (s *stops) damning(now time.Time) bool {
 		if dead == 0 || st.bytes < low {
 			low = st.bytes
 		}
+		if dead == 0 {
+			only = st.destination
+		} else if st.destination != only {
+			only = 0
+		}
 		high = max(high, st.bytes)
 		dead++
 	}
-	return dead >= fewestStops && high <= similar*low
+	if high > similar*low {
+		return 0, 0
+	}
+	return dead, only
 }
 
 const (
