@@ -286,7 +286,7 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 	sure := false
 	switch {
 	case c.Cause == Stalled || c.Verdict == NoEgress && x.Down.Outcome == Silent:
-		sure = r.stops.n >= enough
+		sure = r.stops.n >= enough || c.Verdict == NoEgress && r.stops.n+r.broken >= enough
 		if sure && r.State == Suspect {
 			r.confirm = c.Cause
 			g.confirm(i, x.At)

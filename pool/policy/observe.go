@@ -10,9 +10,9 @@ import (
 // other, while single lulls, far apart, are what idle destinations look like.
 const stallMemory = time.Minute
 
-// shortestSilence is how long a question must have been without an answer before
+// ShortestSilence is how long a question must have been without an answer before
 // that is called silence.
-const shortestSilence = time.Second
+const ShortestSilence = time.Second
 
 // enoughStops is how many flows must have stopped, one soon after the other, to
 // keep new requests away while that is looked into.
@@ -90,7 +90,7 @@ func (g *Group) Observe(i int, ev Evidence) {
 	if r.doubt.IsZero() || ev.Asked.Before(r.doubt) {
 		r.doubt = ev.Asked
 	}
-	if ev.Outcome == Silent && ev.At.Sub(ev.Asked) < max(shortestSilence, 4*r.rtt) {
+	if ev.Outcome == Silent && ev.At.Sub(ev.Asked) < max(ShortestSilence, 4*r.rtt) {
 		ev.Outcome = Overdue // it may yet be slow
 	}
 	r.failures++
@@ -113,6 +113,8 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 	}
 	pathFine := r.answered.After(ev.Asked)
 	switch {
+	case ev.Outcome == Overdue && ev.Elsewhere:
+		g.lookInto(i, ev.At) // does it reach anything?
 	case ev.Outcome == Overdue:
 		g.examineAt(i, ev.At, Greet)
 	case ev.Outcome == Silent && ev.Phase == Transfer && pathFine:
