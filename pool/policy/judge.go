@@ -262,6 +262,13 @@ const fewestStops = 5
 // flow is not.
 func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 	r := &g.records[i]
+	if r.State == Active && c.Verdict == NoEgress && x.Down.Outcome == Answered && r.broken == 0 {
+		// One greeting through it that got lost somewhere is no reason for doubt.
+		r.broken++
+		r.closely = true
+		g.examineAt(i, x.At, Carry)
+		return
+	}
 	switch r.State {
 	case Active:
 		stops, broken, refusals := r.stops.n, r.broken, r.refusals
