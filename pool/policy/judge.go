@@ -305,8 +305,12 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 			sure = r.broken+r.refusals >= enoughRefusals // which are answers, and never lost
 		}
 	default:
-		// Thrice reset, or slow beside others, is no chance.
+		// Thrice reset, or slow beside others, is no chance; where others are many
+		// times as fast, twice.
 		r.broken++
+		if c.Cause == Slowed && x.Usual >= 4*comparedTo*max(x.Down.Rate, 1) {
+			r.broken++
+		}
 		sure = r.broken >= 3
 		r.compare = c.Cause == Slowed
 	}
