@@ -11,7 +11,7 @@ LINT_VERSION := v2.15.0
 LINT     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race fuzz bench soak microbench lint cover clean
+.PHONY: help build run test race fuzz bench soak microbench verdicts lint cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,16 @@ soak: build ## keep the relay busy for 10 minutes, and see whether it grows (ARG
 
 microbench: ## run the benchmarks of the packages, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+# All seeds of each truth at each level of loss take hours; without FULL as many
+# of the judged ones as there is time for.
+VERDICTS = $(if $(FULL),-seeds 1000 -hours 10000,-seeds 1000 -hours 160 -limit 8m30s)
+
+verdicts: ## hold the pool's verdicts against the truth, into out/verdicts.txt and .svg (FULL=1: all of it)
+	@mkdir -p out
+	$(GO) test -c -o out/verdicts.test ./testenv/verdicts
+	out/verdicts.test -test.run '^TestVerdicts$$' -judged $(VERDICTS) -out out >&2
+	@cat out/verdicts.txt
 
 lint: $(LINT) ## look for mistakes, and for imports against the rules
 	$(LINT) run $(PACKAGES)

@@ -27,6 +27,9 @@ type fake struct {
 	looks   []look
 	running int
 	linger  time.Duration // how long a cancelled probe takes to end
+	// outside is how endpoints that do not answer fare when others ask for them;
+	// those that are not in it are not seen.
+	outside map[string]policy.Outcome
 }
 
 const (
@@ -81,7 +84,22 @@ func (f *fake) Probe(ctx context.Context, s policy.Spec, l policy.Look) policy.E
 		x.Greeting, x.Down.Outcome = policy.None, policy.None
 	}
 	x.At = time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if o, ok := f.outside[s.Name()]; ok && x.Greeting != policy.Answered && x.Greeting != policy.None && len(l.Views) > 0 {
+		x.Views = []policy.View{{Through: l.Views[0].Viewer.Name(), Asked: x.Asked, At: x.At, Control: policy.Answered, Suspect: o}}
+	}
 	return x
+}
+
+// look has an endpoint that does not answer be seen from outside.
+func (f *fake) look(name string, outside policy.Outcome) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.outside == nil {
+		f.outside = make(map[string]policy.Outcome)
+	}
+	f.outside[name] = outside
 }
 
 func (f *fake) since(at time.Time) []look {
@@ -115,11 +133,17 @@ func specs(n int) []policy.Spec {
 // the test.
 func running(t *testing.T, c pool.Config, n int) *pool.Pool {
 	t.Helper()
+	return runningWith(t, c, specs(n))
+}
+
+// runningWith is running with other endpoints.
+func runningWith(t *testing.T, c pool.Config, specs []policy.Spec) *pool.Pool {
+	t.Helper()
 	p, err := pool.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Add(specs(n)...); err != nil {
+	if err := p.Add(specs...); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -171,7 +171,8 @@ func (v *view) neighbours() {
 }
 
 // Changed is closed when the published view next changes: when an endpoint
-// changes its state, or its round-trip time for good.
+// changes its state, or its round-trip time for good, or what is believed of its
+// prefix.
 func (p *Pool) Changed() <-chan struct{} { return p.view.Load().changed }
 
 // epoch is the client's count of planned rotations: each client has its own

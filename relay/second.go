@@ -90,6 +90,13 @@ func (r *race) granted(a *attempt) {
 	for i := range r.broken {
 		r.tellRefusal(&r.broken[i], now, true)
 	}
+	for _, b := range r.running {
+		// It was asked before the one that has granted, and is silent yet. Once
+		// that is chance; time and again it has no way out.
+		if asked := b.request.asked; !asked.IsZero() && b.endpoint != a.endpoint && now.Sub(asked) >= policy.ShortestSilence {
+			r.tellRequest(b.endpoint, policy.Evidence{Outcome: policy.Overdue, Asked: asked, At: now, Elsewhere: true})
+		}
+	}
 }
 
 // refuse ends the race with a refusal, which stands. The first one, if there is

@@ -45,8 +45,9 @@ func (h *Host) Name() string { return h.name }
 func (h *Host) Spec() policy.Spec { return h.spec }
 
 // Line is the stretch between the machine and the middle of the net, beyond any
-// blocker: make it lose. Whoever dials this host sends up, it answers down; of
-// its own dials, up is from here.
+// blocker: make it lose, or longer, unsteady, narrow. Whoever dials this host
+// sends up, it answers down; of its own dials, up is from here. A host whose
+// Line has a Delay of a second is slow but alive.
 func (h *Host) Line() *memnet.Line { return &h.line }
 
 // URL is the same as people write it: "socks5://user:pass@52.58.4.7:1080".

@@ -83,8 +83,9 @@ func (i *ISP) Users() int { return i.config.Users }
 func (i *ISP) Addr() netip.Addr { return i.host.Addr() }
 
 // Line is the ISP's own network, between its customers and its border: make it
-// lose. Nobody means it, and the blocker sees nothing of what is lost on the
-// way up.
+// lose, or longer, unsteady, narrow, on top of what ISPConfig says. Up is from
+// the customers, who share what it does. Nobody means it, and the blocker sees
+// nothing of what is lost on the way up.
 func (i *ISP) Line() *memnet.Line { return &i.line }
 
 // DialContext connects from this ISP, as a program in it would. Loopback

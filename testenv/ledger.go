@@ -24,7 +24,7 @@ type Ledger struct {
 	// itself.
 	Directs []Direct
 	// Outages are the times for which an ISP was cut off, and Lost the packets
-	// that were lost to them, or to a line's own losses.
+	// that were lost to them, and the segments that were lost to lines.
 	Outages []Outage
 	Lost    int64
 	// Addresses is how many IPv4 addresses are under a rule now, at any ISP,
@@ -199,6 +199,7 @@ func (w *World) Ledger() Ledger {
 		}
 	}
 	for n, h := range hosts {
+		l.Lost += h.line.Lost()
 		if !h.endpoint {
 			continue
 		}

@@ -34,9 +34,14 @@ func checkCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [flags] [URL ...]",
 		Short: "Look at each endpoint once and say what is wrong with it",
-		Long: `Look at each endpoint once, in parallel: TCP handshake, SOCKS greeting, login,
-and a download that is long enough to see a flow being frozen. The exit status
-is 0 if any endpoint is alive.
+		Long: `Look at each endpoint once, in parallel: five TCP handshakes, SOCKS greeting,
+login, and transfers that are long enough to see a flow being frozen or slowed,
+both ways where the endpoint is 'paperplane exit'. It takes up to 224 KiB each.
+The exit status is 0 if any endpoint is alive.
+
+What does not come out alive is looked at once more through up to two that did,
+if there are any: what answers them and not us is blocked, what answers neither is
+down. Nothing but a SOCKS greeting, without credentials, is sent that way.
 
 To look at an endpoint is to show its address to the network in between. So check
 says how many addresses it is about to show, and asks first; where there is no
@@ -108,7 +113,8 @@ type examiner interface {
 	Probe(ctx context.Context, spec policy.Spec, look policy.Look) policy.Examination
 }
 
-// look examines all endpoints and returns what it found in their order.
+// look examines all endpoints and returns what it found in their order. Those that
+// are not well are looked at from elsewhere too.
 //
 // A download that fails says nothing of the endpoint while the target is not
 // known to work. So when all are done and it did work through one, those that
@@ -119,25 +125,35 @@ func (o *checkOptions) look(ctx context.Context, p *program, with examiner, spec
 	for i := range specs {
 		all[i] = i
 	}
-	o.pass(ctx, p, with, specs, all, findings)
-	if len(o.probes.targets) == 0 || !slices.ContainsFunc(findings, func(f finding) bool { return f.look.Down.Outcome == policy.Answered }) {
-		return findings
+	straight := func(i int) finding {
+		return conclude(specs[i], with.Probe(ctx, specs[i], policy.Look{Depth: policy.Carry, Doubtful: true, Patience: handshake}))
 	}
-	doubtful := slices.DeleteFunc(all, func(i int) bool {
-		return findings[i].look.Greeting != policy.Answered || findings[i].look.Down.Outcome != policy.None
-	})
-	o.pass(ctx, p, with, specs, doubtful, findings)
+	o.pass(ctx, p, all, findings, straight)
+	if len(o.probes.targets) > 0 && slices.ContainsFunc(findings, func(f finding) bool { return f.look.Down.Outcome == policy.Answered }) {
+		doubtful := slices.DeleteFunc(all, func(i int) bool {
+			return findings[i].look.Greeting != policy.Answered || findings[i].look.Down.Outcome != policy.None
+		})
+		o.pass(ctx, p, doubtful, findings, straight)
+	}
+	o.elsewhere(ctx, p, with, specs, findings)
 	return findings
 }
 
-// pass examines the endpoints with the given indices, some at a time.
-func (o *checkOptions) pass(ctx context.Context, p *program, with examiner, specs []policy.Spec, indices []int, findings []finding) {
+// handshake is how long a TCP handshake may take before an endpoint is called silent:
+// long enough for a repeated SYN, and for a way over a satellite.
+const handshake = 2 * time.Second
+
+// pass looks at the endpoints with the given indices, some at a time.
+func (o *checkOptions) pass(ctx context.Context, p *program, indices []int, findings []finding, look func(i int) finding) {
+	if len(indices) == 0 || ctx.Err() != nil {
+		return
+	}
 	next, done := make(chan int), make(chan int)
 	var workers sync.WaitGroup
 	for range min(o.parallel, len(indices)) {
 		workers.Go(func() {
 			for i := range next {
-				findings[i] = conclude(specs[i], with.Probe(ctx, specs[i], policy.Look{Depth: policy.Carry}))
+				findings[i] = look(i)
 				done <- i
 			}
 		})

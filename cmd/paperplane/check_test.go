@@ -31,6 +31,8 @@ func TestCheck(t *testing.T) {
 		Endpoints []struct {
 			Endpoint, Provider, Region, Verdict, Why string
 			RTT                                      *float64 `json:"rtt_ms"`
+			Uploaded                                 int64    `json:"uploaded_bytes"`
+			Views                                    []struct{ Through, Shows string }
 			Rate                                     *float64 `json:"rate_bytes_per_second"`
 		}
 	}
@@ -41,11 +43,18 @@ func TestCheck(t *testing.T) {
 	if document.Alive != 2 || len(document.Endpoints) != 4 || d.More() {
 		t.Fatalf("got %s", stdout)
 	}
-	for i, want := range []string{"alive", "alive", "unknown", "misconfigured"} {
+	for i, want := range []string{"alive", "alive", "down", "misconfigured"} {
 		e := document.Endpoints[i]
 		if e.Verdict != want || e.Why == "" || (e.Rate != nil) != (want == "alive") {
 			t.Errorf("endpoint %d: %+v, want it to be %s", i+1, e, want)
 		}
+	}
+	// The one that is locked up may not reach loopback, so that it has no view.
+	if e := document.Endpoints[2]; len(e.Views) != 2 || e.Views[0].Shows == e.Views[1].Shows {
+		t.Errorf("got %+v", e)
+	}
+	if e := document.Endpoints[1]; len(e.Views) != 0 || e.Uploaded < 64<<10 {
+		t.Errorf("got %+v", e)
 	}
 	if e := document.Endpoints[0]; e.Provider != "loopback" || e.Region != "here" || e.RTT == nil {
 		t.Errorf("got %+v", e)

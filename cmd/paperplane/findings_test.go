@@ -33,12 +33,20 @@ func exampleFindings() []finding {
 			Asked: at, At: at.Add(3 * time.Second), Depth: policy.Carry,
 			Greeting: policy.Silent, Phase: policy.Connect,
 		}),
+		conclude(spec("192.0.2.7", ""), policy.Examination{
+			Asked: at, At: at.Add(2 * time.Second), Depth: policy.Carry,
+			Greeting: policy.Silent, Phase: policy.Connect, Tries: 5, Failures: 5,
+			Views: []policy.View{
+				{Through: "198.51.100.7:1080", Asked: at, At: at.Add(250 * time.Millisecond), Control: policy.Answered, Suspect: policy.Answered},
+				{Through: "198.51.100.8:1080", Asked: at, At: at.Add(time.Second), Control: policy.Refused, Suspect: policy.Refused, Reply: 2},
+			},
+		}),
 	}
 }
 
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
-	if err := printTable(&out, exampleFindings()); err != nil {
+	if err := printTable(&out, exampleFindings()[:3]); err != nil {
 		t.Fatal(err)
 	}
 	const want = `
@@ -47,6 +55,23 @@ ENDPOINT               VERDICT  ROUND TRIP      RATE  WHY
 exit.example.org:1080  frozen       3.0 ms         -  flows stop at about 15 KiB down, while greetings are answered
 [2001:db8::7]:1080     unknown           -         -  no answer to a TCP handshake in 3s (blocked or down)
 1 of 3 endpoints alive
+`
+	if got := "\n" + out.String(); got != want {
+		t.Errorf("got%s", got)
+	}
+}
+
+// What others saw is a column of its own.
+func TestTableWithViews(t *testing.T) {
+	var out bytes.Buffer
+	if err := printTable(&out, exampleFindings()[2:]); err != nil {
+		t.Fatal(err)
+	}
+	const want = `
+ENDPOINT            VERDICT            ROUND TRIP  RATE  ELSEWHERE  WHY
+[2001:db8::7]:1080  unknown                     -     -  -          no answer to a TCP handshake in 3s (blocked or down)
+192.0.2.7:1080      blocked (dropped)           -     -  up         no answer to 5 TCP handshakes in 2s, but it answers through 198.51.100.7:1080
+0 of 2 endpoints alive
 `
 	if got := "\n" + out.String(); got != want {
 		t.Errorf("got%s", got)
@@ -73,6 +98,12 @@ func TestJSON(t *testing.T) {
       "rtt_ms": 41.2,
       "rate_bytes_per_second": 1250000,
       "downloaded_bytes": 65536,
+      "upload_rate_bytes_per_second": null,
+      "uploaded_bytes": 0,
+      "handshakes": 0,
+      "failed_handshakes": 0,
+      "reaches_another": null,
+      "views": [],
       "took_ms": 431
     },
     {
@@ -87,6 +118,12 @@ func TestJSON(t *testing.T) {
       "rtt_ms": 3,
       "rate_bytes_per_second": null,
       "downloaded_bytes": 15360,
+      "upload_rate_bytes_per_second": null,
+      "uploaded_bytes": 0,
+      "handshakes": 0,
+      "failed_handshakes": 0,
+      "reaches_another": null,
+      "views": [],
       "took_ms": 5000
     },
     {
@@ -101,7 +138,50 @@ func TestJSON(t *testing.T) {
       "rtt_ms": null,
       "rate_bytes_per_second": null,
       "downloaded_bytes": 0,
+      "upload_rate_bytes_per_second": null,
+      "uploaded_bytes": 0,
+      "handshakes": 0,
+      "failed_handshakes": 0,
+      "reaches_another": null,
+      "views": [],
       "took_ms": 3000
+    },
+    {
+      "endpoint": "192.0.2.7:1080",
+      "address": "192.0.2.7:1080",
+      "provider": "",
+      "region": "",
+      "verdict": "blocked",
+      "cause": "silent",
+      "confidence": 0.97902,
+      "why": "no answer to 5 TCP handshakes in 2s, but it answers through 198.51.100.7:1080",
+      "rtt_ms": null,
+      "rate_bytes_per_second": null,
+      "downloaded_bytes": 0,
+      "upload_rate_bytes_per_second": null,
+      "uploaded_bytes": 0,
+      "handshakes": 5,
+      "failed_handshakes": 5,
+      "reaches_another": null,
+      "views": [
+        {
+          "through": "198.51.100.7:1080",
+          "control": "answered",
+          "suspect": "answered",
+          "reply": null,
+          "shows": "up",
+          "took_ms": 250
+        },
+        {
+          "through": "198.51.100.8:1080",
+          "control": "refused",
+          "suspect": "refused",
+          "reply": 2,
+          "shows": "no view",
+          "took_ms": 1000
+        }
+      ],
+      "took_ms": 2000
     }
   ]
 }

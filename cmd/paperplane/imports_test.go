@@ -55,6 +55,11 @@ var importRules = []struct {
 		why:      "the world is for anybody's tests, and judges by its own ledger, not by the pool's opinion",
 	},
 	{
+		packages: []string{"/cmd/paperplane", "/testenv/lab", "/testenv/bench"},
+		never:    []string{"/testenv/verdicts"},
+		why:      "what the pool is judged by is no part of what is judged",
+	},
+	{
 		packages: []string{"/pool/...", "/relay/...", "/testenv/..."},
 		never:    []string{"/cmd/...", "github.com/spf13/...", "golang.org/x/term"},
 		why:      "flags, files and terminals are known only to the program",

@@ -76,6 +76,18 @@ func (a *almanac) day(n int32) *almanacDay {
 	return &a.days[((n%almanacDays)+almanacDays)%almanacDays]
 }
 
+// from is the 24 hours from an hour of a day on, each in its usual place.
+func (a *almanac) from(day int32, hour int) almanacDay {
+	early := uint32(1)<<hour - 1
+	d := *a.day(day)
+	d.lost, d.alive = d.lost&^early, d.alive&^early
+	if day < a.today {
+		next := a.day(day + 1)
+		d.lost, d.alive = d.lost|next.lost&early, d.alive|next.alive&early
+	}
+	return d
+}
+
 // span notes that all was well from one time to another, or that it was lost.
 func (a *almanac) span(from, to time.Time, lost bool) {
 	const hour = int64(time.Hour / time.Second)
@@ -119,23 +131,24 @@ type schedule struct {
 
 // What it takes to speak of a schedule.
 const (
-	scheduleDays  = 3 // at least so many keep to it,
-	scheduleShare = 2. / 3
-	scheduleHours = 2 // with at least so many hours of either kind,
-	scheduleGaps  = 8 // and at most so many of neither
+	scheduleLead  = 3      // so many more days keep to it than do not
+	scheduleHours = 2      // so many hours belong to it, and as many do not
+	scheduleGaps  = 4      // at most so many are of neither kind: two at each end
+	scheduleShare = 2. / 3 // of a day that keeps to it, so much is as it should be
 )
 
 // schedule finds one. An hour of the day belongs to it, or is free, if it was so
-// on at least three days, and on two thirds of those of which it is known; the
-// hours that belong to it must be in one piece, and the others free. Of the days
-// of which half of the piece is known, at least three, and two thirds of them,
-// must have two thirds of their known hours as they should be, within the piece
-// and outside of it.
+// on at least three more days than not; the hours that belong to it must be in
+// one piece, and all others free, but for four in which it changes. A day
+// is counted from the first of these hours to the next time, if half of the piece
+// is known, and keeps to the schedule if two thirds of what is known are as they
+// should be, within the piece and outside of it. At least three more days must do
+// so than do not: 3 of 3, 4 of 5, 5 of 7.
 //
 // If losses began at any hour, each day by itself, three of them would begin and
-// end within the same hours with a probability below (3/24)^4, or .02 %. Of
-// endpoints that come and go at random, with means from 2 to 24 hours, less than
-// 1 % seem to have a schedule after a week (see the test).
+// end within an hour of each other with a probability below (3/24)^4, or .02 %. Of
+// what comes and goes at random, with means from 2 to 24 hours, less than
+// .1 % seem to have a schedule after 3 to 7 days (TestNoScheduleByChance).
 func (a *almanac) schedule() (schedule, bool) {
 	kinds := a.kinds()
 	start, end, ok := piece(kinds)
@@ -153,7 +166,8 @@ func (a *almanac) schedule() (schedule, bool) {
 		case noHour:
 		}
 	}
-	for _, d := range a.days {
+	for n := range int32(almanacDays) {
+		d := a.from(a.today-n, start)
 		lost, alive := d.lost&^d.alive, d.alive&^d.lost
 		known := lost | alive
 		if 2*bits.OnesCount32(known&within) < bits.OnesCount32(within) {
@@ -164,7 +178,7 @@ func (a *almanac) schedule() (schedule, bool) {
 			s.on++
 		}
 	}
-	if s.on < scheduleDays || float64(s.on) < scheduleShare*float64(s.of) {
+	if 2*s.on-s.of < scheduleLead {
 		return schedule{}, false
 	}
 	s.from, s.to = a.minute(start, changeLost), a.minute(end, changeBack)
@@ -200,7 +214,7 @@ func (a *almanac) kinds() (kinds [hours]hourKind) {
 				known++
 			}
 		}
-		usual := func(n int) bool { return n >= scheduleDays && float64(n) >= scheduleShare*float64(known) }
+		usual := func(n int) bool { return 2*n-known >= scheduleLead }
 		switch {
 		case usual(lost):
 			kinds[h] = lostHour

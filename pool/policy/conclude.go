@@ -120,6 +120,14 @@ func concludeCarried(x Examination) Conclusion {
 // concludePassage judges one direction; it is false if that went well, or tells
 // nothing.
 func concludePassage(x Examination, p Passage, way string) (Conclusion, bool) {
+	if x.Egress == Answered && p.Bytes == 0 {
+		switch p.Outcome {
+		case Refused, Silent, Closed:
+			// It reaches an endpoint that is well: the target is to blame.
+			return Conclusion{}, false
+		default:
+		}
+	}
 	switch p.Outcome {
 	case None:
 		return Conclusion{}, false
@@ -130,6 +138,10 @@ func concludePassage(x Examination, p Passage, way string) (Conclusion, bool) {
 	case Stalled:
 		return Conclusion{Frozen, Stalled, .98, fmt.Sprintf("flows stop at about %s %s, while greetings are answered", kib(p.Bytes), way)}, true
 	case Reset:
+		if p.Bytes == 0 && x.Egress == Closed {
+			// A host resets where it closes with something unread.
+			return Conclusion{NoEgress, Closed, .8, "grants requests, and closes before a byte"}, true
+		}
 		return Conclusion{Blocked, Reset, .8, fmt.Sprintf("answers the greeting, and is reset after %s %s", kib(p.Bytes), way)}, true
 	case Closed:
 		if p.Bytes == 0 {

@@ -89,6 +89,11 @@ func (o Outcome) NeedsWitness() bool {
 	return o == Silent || o == Rejected || o == Garbage || o == Closed
 }
 
+// onTheWay says whether the outcome leaves open if the endpoint is blocked or down.
+func (o Outcome) onTheWay() bool {
+	return o == Silent || o == Reset || o == Rejected || o == Closed
+}
+
 // Evidence is one observation of one endpoint.
 type Evidence struct {
 	// Phase and Outcome say what was seen.

@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // inquire is the examination of i that is due now: of one that is in doubt, or was
 // condemned, with all that a verdict needs.
@@ -8,7 +11,8 @@ func (g *Group) inquire(i int, now time.Time) Action {
 	r := &g.records[i]
 	a := Action{Kind: Examine, Endpoint: i, Depth: r.depth, Loss: g.lossOf(i, now)}
 	r.depth = Greet
-	doubtful := g.sampled(i) || r.doubtful()
+	doubtful := g.sampled(i) || r.doubtful() || r.closely
+	r.closely = false
 	r.thorough = doubtful
 	doubted := doubtful || r.State == Dead || r.State == Probation
 	if doubted {
@@ -23,6 +27,9 @@ func (g *Group) inquire(i int, now time.Time) Action {
 	if doubted {
 		a.Views = g.sightlines(i)
 	}
+	if r.State == Dead && r.Verdict == Unknown && len(a.Views) > 0 {
+		a.Tries = max(Enough(a.Loss), fewestFailures) // to learn more than that
+	}
 	if a.Depth == Greet {
 		return a
 	}
@@ -33,8 +40,8 @@ func (g *Group) inquire(i int, now time.Time) Action {
 		a.Doubtful, a.Views = true, g.sightlines(i)
 		a.Size, a.OneWay = slowSize, true
 	}
-	if size, oneWay := r.stops.look(); size > a.Size {
-		a.Size, a.OneWay = size, oneWay
+	if r.larger || doubtful && r.stops.beyond(0) {
+		a.Size, a.OneWay = r.stops.look()
 	}
 	return a
 }
@@ -46,11 +53,10 @@ const slowest = 2100 * time.Millisecond
 
 // patience is for how long i has to be silent yet before that is taken for
 // silence, and not for slowness. The first question that it has not answered
-// counts, unless nothing is known of how slow it is, or it was called silent
-// before and was not.
+// counts, unless nothing is known of how slow it is, or flows have moved since.
 func (g *Group) patience(i int, now time.Time) time.Duration {
 	r := &g.records[i]
-	if r.answered.IsZero() || r.doubt.IsZero() || r.alarms.count(now) >= 1 || r.life.After(r.doubt) {
+	if r.answered.IsZero() || r.doubt.IsZero() || r.life.After(r.doubt) {
 		return slowest
 	}
 	return max(slowest-now.Sub(r.doubt), 0)
@@ -58,7 +64,7 @@ func (g *Group) patience(i int, now time.Time) time.Duration {
 
 // slowSize is how many bytes show a rate on long paths too: with 64 KiB it is slow
 // start that limits it.
-const slowSize = 256 << 10
+const slowSize = 192 << 10
 
 // mostViews is how many others look at a suspect.
 const mostViews = 2
@@ -66,24 +72,24 @@ const mostViews = 2
 // sightlines picks active endpoints through which i can be seen from elsewhere:
 // free of doubt, of other prefixes than i, and each with another as its control.
 func (g *Group) sightlines(i int) []Sightline {
-	var lines []Sightline
-	n := len(g.slots)
-	turn := int(g.draw() % uint64(n))
-	for k := range n {
-		v := g.slots[(turn+k)%n]
-		if !g.canView(v, i) {
+	var by []int // the latest to answer first, since those are well
+	for _, j := range g.slots {
+		if !g.canView(j, i) {
 			continue
 		}
+		at := len(by)
+		for at > 0 && g.records[by[at-1]].seen.Before(g.records[j].seen) {
+			at--
+		}
+		by = slices.Insert(by, at, j)
+	}
+	var lines []Sightline
+	for n, v := range by[:min(len(by), mostViews)] {
 		line := Sightline{Viewer: v, Control: Outside}
-		for m := range n {
-			if c := g.slots[(turn+k+1+m)%n]; c != v && g.canView(c, i) {
-				line.Control = c
-				break
-			}
+		if len(by) > 1 {
+			line.Control = by[(n+1)%len(by)]
 		}
-		if lines = append(lines, line); len(lines) == mostViews {
-			break
-		}
+		lines = append(lines, line)
 	}
 	return lines
 }

@@ -160,10 +160,10 @@ func (g *Group) greeted(i int, x Examination) {
 func (g *Group) carried(i int, x Examination) {
 	r := &g.records[i]
 	compared := r.compare
-	r.compare = false
+	r.compare, r.larger = false, false
 	c := Conclude(x)
 	switch {
-	case c.Verdict != Alive && c.Verdict != Unknown, x.Down.Outcome == Closed, x.Up.Outcome == Closed:
+	case c.Verdict != Alive && (c.Verdict != Unknown || c.Cause == Closed):
 		g.carriedBadly(i, x, c)
 		return
 	case x.slow() && x.Usual == 0 && !compared && g.other(i) >= 0:
@@ -172,7 +172,10 @@ func (g *Group) carried(i int, x Examination) {
 		g.examineAt(i, x.At, Carry)
 		return
 	}
-	r.carried = x.At
+	r.carried, r.broken = x.At, 0
+	if x.Down.Outcome == Answered {
+		r.proved = x.At
+	}
 	switch {
 	case r.State != Suspect || !r.transfer:
 		g.passed(i, x)
@@ -180,9 +183,12 @@ func (g *Group) carried(i int, x Examination) {
 		x.Down.Outcome == None && r.stops.n > 0:
 		g.judgeByTraffic(i, x.At)
 	case r.stops.beyond(x.Size):
-		g.examineAt(i, x.At, Carry) // larger, see Advance
-	case r.stops.damning(x.At):
+		r.larger = true
+		g.examineAt(i, x.At, Carry)
+	case g.damned(i, x.At):
 		g.judgeByTraffic(i, x.At)
+	case r.stops.damning(x.At):
+		g.hold(i, x.At)
 	default:
 		g.passed(i, x)
 	}
@@ -250,47 +256,70 @@ func (g *Group) pass(i int, now time.Time, c Conclusion) {
 // a fifth of its packets is silent for 1.5 s once in some hundred transfers.
 const fewestStops = 5
 
-// carriedBadly answers a transfer that went wrong. It is made once more, until
-// enough flows have stopped; and then one more greeting has to show that the path
-// and the process are there, and only the flow is not.
+// carriedBadly answers a transfer that went wrong. It is made again, until there
+// are as many independent failures as a verdict takes; after a silence one more
+// greeting then has to show that the path and the process are there, and only the
+// flow is not.
 func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 	r := &g.records[i]
-	first := r.State == Active
-	switch r.State {
-	case Probation:
-		r.transfer = true
-		g.condemn(i, x.At, c)
+	if r.State == Active && c.Verdict == NoEgress && x.Down.Outcome == Answered && r.broken == 0 {
+		// One greeting through it that got lost somewhere is no reason for doubt.
+		r.broken++
+		r.closely = true
+		g.examineAt(i, x.At, Carry)
 		return
+	}
+	switch r.State {
 	case Active:
-		stops := r.stops.n
+		stops, broken, refusals := r.stops.n, r.broken, r.refusals
 		g.move(i, Doubted, x.At, Conclusion{Cause: c.Cause, Why: c.Why})
-		r.stops.n = stops
-	case Suspect:
+		r.stops.n, r.broken, r.refusals = stops, broken, refusals
+	case Suspect, Probation:
 	default:
 		return // the dead are judged in retested, the others are not in use
 	}
 	r.transfer = true
-	switch c.Cause {
-	case Stalled:
-		r.stops.seen(x)
-		if r.stops.n < fewestStops {
-			r.confirm = None
-			g.examineAt(i, x.At, Carry)
-			return
-		}
-		r.confirm = Stalled
-		g.confirm(i, x.At)
-	case Silent:
-		r.confirm = Silent
-		g.confirm(i, x.At)
-	default:
-		if first {
-			r.compare = c.Cause == Slowed
-			g.examineAt(i, x.At, Carry)
-			return
-		}
-		g.condemn(i, x.At, c)
+	enough := max(Enough(x.Loss), fewestStops)
+	r.stops.seen(x)
+	if _, bad := concludeEgress(x); bad {
+		r.broken++
 	}
+	if x.Down.Outcome == Refused {
+		r.broken++
+	}
+	if x.Down.Outcome == Closed && x.Down.Bytes == 0 {
+		r.broken += max(x.Down.Stopped, 1)
+	}
+	sure := false
+	switch {
+	case c.Cause == Stalled || c.Verdict == NoEgress && x.Down.Outcome == Silent:
+		sure = r.stops.n >= enough || c.Verdict == NoEgress && r.stops.n+r.broken >= enough
+		if sure && r.State == Suspect {
+			r.confirm = c.Cause
+			g.confirm(i, x.At)
+			return
+		}
+	case c.Verdict == NoEgress:
+		sure = r.broken+r.refusals >= enough
+		if c.Cause == Refused {
+			sure = r.broken+r.refusals >= enoughRefusals // which are answers, and never lost
+		}
+	default:
+		// Thrice reset, or slow beside others, is no chance; where others are many
+		// times as fast, twice.
+		r.broken++
+		if c.Cause == Slowed && x.Usual >= 4*comparedTo*max(x.Down.Rate, 1) {
+			r.broken++
+		}
+		sure = r.broken >= 3
+		r.compare = c.Cause == Slowed
+	}
+	if sure {
+		g.condemn(i, x.At, c)
+		return
+	}
+	r.confirm = None
+	g.examineAt(i, x.At, Carry)
 }
 
 // confirm has i greeted once more, and no more than that: evidence that has
@@ -307,6 +336,13 @@ func (g *Group) confirmed(i int, cause Outcome, now time.Time) {
 	r := &g.records[i]
 	if cause == Silent {
 		g.condemn(i, now, Conclusion{NoEgress, Silent, .8, "answers the greeting, and carries nothing"})
+		return
+	}
+	if r.stops.n < fewestStops && !g.damned(i, now) {
+		// It was the name of a destination, as it turns out.
+		r.confirm = None
+		g.quiesce(i, now)
+		g.clear(i, now, Conclusion{Alive, None, .9, "flows to one destination stop, here and elsewhere"})
 		return
 	}
 	g.condemn(i, now, Conclusion{Frozen, Stalled, .98, r.stops.String() + ", while greetings are answered"})
@@ -345,8 +381,8 @@ func (g *Group) judgeByTraffic(i int, now time.Time) {
 // is not enough for a verdict yet is looked at again at once.
 func (g *Group) failed(i int, x Examination) {
 	r := &g.records[i]
-	before := r.failures
-	failures := before + x.failures()
+	before, alone := r.failures, x.failures()
+	failures := before + alone
 	enough := failures >= Enough(x.Loss) || x.Greeting == Denied || x.Tries == 0 && failures > 1
 	x.Failures = failures
 	c := Conclude(x)
@@ -372,7 +408,7 @@ func (g *Group) failed(i int, x Examination) {
 		}
 		g.condemn(i, x.At, c)
 	case Dead:
-		if c.Verdict != Unknown && c.Verdict != r.Verdict && !r.transfer {
+		if c.Verdict != Unknown && c.Verdict != r.Verdict && !r.transfer && alone >= Enough(x.Loss) {
 			r.conclude(g.learn(i, Dead, c, x.At))
 			g.tell(i, Dead)
 		}

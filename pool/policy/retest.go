@@ -8,8 +8,10 @@ import "time"
 // never gets out.
 var windows = [...]time.Duration{time.Minute, 3 * time.Minute, 10 * time.Minute}
 
-// windowMargin is how much later than that a retest comes.
-const windowMargin = 2 * time.Second
+// windowMargin is how much later than that a retest comes: the last attempts are
+// those of dials that were under way at the verdict, whose SYNs the kernel repeats
+// for some seconds.
+const windowMargin = 10 * time.Second
 
 // condemn moves an endpoint to the dead and plans its first retest. One that has
 // not served for long since it was dead goes on with the pauses from where they
@@ -20,6 +22,13 @@ func (g *Group) condemn(i int, now time.Time, c Conclusion) {
 		r.retest = 0
 	}
 	g.move(i, Condemned, now, c)
+	if c.Verdict == Unknown && c.Cause.onTheWay() && len(g.sightlines(i)) > 0 {
+		// Those through whom it was looked at may have been lost with it: now it is
+		// known who has not.
+		r.examine = time.Time{}
+		g.examineAt(i, now, Greet)
+		return
+	}
 	g.postpone(i, now)
 }
 

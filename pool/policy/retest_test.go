@@ -48,23 +48,23 @@ func TestRetestBackoff(t *testing.T) {
 			low, high := 80, 100 // percent
 			if b == frozen {
 				// Not before a block that each attempt renews has passed.
-				want, low, high = time.Minute, 100, 107
+				want, low, high = time.Minute+10*time.Second, 100, 103
 			}
 			jitter := make(map[time.Duration]bool)
 			retests := 0
 			for _, e := range d.entries(policy.Examine, dead.at) {
-				if e.Endpoint != 0 {
-					continue
+				if e.Endpoint != 0 || e.at == dead.at {
+					continue // the second look of what is blocked or down is none
 				}
 				pause := e.at - last
-				if retests > 0 {
+				if retests > 0 || dead.Verdict == policy.Unknown {
 					pause -= b.took
 				}
 				d.within(fmt.Sprintf("pause before retest %d", retests), pause, want*time.Duration(low)/100-time.Millisecond, want*time.Duration(high)/100)
 				jitter[pause*1000/want] = true
 				last, want = e.at, min(2*want, 10*time.Minute)
 				if b == frozen {
-					want = []time.Duration{3 * time.Minute, 10 * time.Minute}[min(retests, 1)]
+					want = 10*time.Second + []time.Duration{3 * time.Minute, 10 * time.Minute}[min(retests, 1)]
 				}
 				retests++
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
@@ -12,7 +13,7 @@ import (
 )
 
 // twinMost is the largest size at which there are twins, which are a quarter shorter:
-// two of each, and a comparison, are less than 256 KiB. A larger size is asked for
+// two of each are 224 KiB, and all that is asked besides is little. A larger size is asked for
 // to see where flows stop, and costs enough as it is.
 const twinMost = 64 << 10
 
@@ -32,7 +33,11 @@ type carriage struct {
 	tries *tries
 	size  int64 // each way
 	route route
+	moved atomic.Int64 // so many bytes have, in all of them
 }
+
+// less is the size of the second of two twins.
+func less(size int64) int64 { return max(size*3/4, 1) }
 
 // transfer is what came of one transfer with one target.
 type transfer struct {
@@ -48,26 +53,29 @@ type transfer struct {
 // is asked through the endpoint, each on a connection of its own, so that what
 // strikes one does not hide the others.
 func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session, look policy.Look, x *policy.Examination) {
-	c := &carriage{p: p, spec: t.spec, tries: t, size: x.Size, route: route{rtt: t.rtt()}}
-	c.route.loss = max(look.Loss, p.memory.trace(t.spec.Name()).loss())
+	c := &carriage{p: p, spec: t.spec, tries: t, size: p.size(look), route: route{t.rtt(), look.Loss}}
+	x.Size = c.size
 	var (
 		down, up [2]passed
 		downs    *pair
 		ups      *pair
 		beside   sync.WaitGroup
 	)
-	if look.Doubtful {
-		if !look.OneWay {
-			beside.Go(func() { up[0] = c.up(ctx, c.size, ups, 0) })
-		}
-		if c.size <= twinMost {
-			less := max(c.size*3/4, 1)
-			downs, ups = new(pair), new(pair)
-			beside.Go(func() { down[1] = c.down(ctx, nil, less, downs, 1) })
-			beside.Go(func() { up[1] = c.up(ctx, less, ups, 1) })
-		}
-	} else if look.Egress == nil {
-		t.cancel()
+	twins, bothWays := look.Doubtful && c.size <= twinMost, look.Doubtful && !look.OneWay
+	if twins {
+		downs, ups = new(pair), new(pair)
+	}
+	if bothWays {
+		beside.Go(func() { up[0] = c.up(ctx, c.size, ups, 0) })
+	}
+	if twins {
+		beside.Go(func() { down[1] = c.down(ctx, nil, less(c.size), downs, 1) })
+	}
+	if twins && bothWays {
+		beside.Go(func() { up[1] = c.up(ctx, less(c.size), ups, 1) })
+	}
+	if !look.Doubtful && look.Egress == nil {
+		t.giveUp()
 	}
 	var egress error
 	if look.Egress != nil {
@@ -82,26 +90,12 @@ func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session,
 	if u.Outcome != policy.Answered && !p.memory.trace(t.spec.Name()).served {
 		u = passed{}
 	}
-	x.Down, x.Up, x.Err = count(d, down), count(u, up), d.err
+	x.Down, x.Up, x.Err = d.Passage, u.Passage, d.err
 	for _, err := range []error{u.err, egress} {
 		if x.Err == nil {
 			x.Err = err
 		}
 	}
-}
-
-// count is a passage with how many were made, and how many of them ended alike.
-func count(p passed, all [2]passed) policy.Passage {
-	for _, one := range all {
-		if one.Outcome == policy.None {
-			continue
-		}
-		p.Flows++
-		if one.Outcome == p.Outcome {
-			p.Stopped++
-		}
-	}
-	return p.Passage
 }
 
 // down downloads from one target after the other until one says something of
@@ -139,13 +133,15 @@ func (c *carriage) down(ctx context.Context, session *upstream.Session, size int
 		}
 		doubts = append(doubts, fmt.Errorf("%s: %w", t, d.err))
 		if ctx.Err() != nil {
+			p.Rate = d.Rate
 			break
 		}
 	}
 	if session != nil {
 		_ = session.Close()
 	}
-	return passed{err: errors.Join(doubts...)}
+	p.err = errors.Join(doubts...)
+	return p
 }
 
 // up uploads to the reserved target, which is the only one that asks for it:

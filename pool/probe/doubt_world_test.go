@@ -66,7 +66,9 @@ func TestStalledAndSlowed(t *testing.T) {
 			t.Run(fmt.Sprintf("%s at %d ms", name, rtt), func(t *testing.T) {
 				inLabAt(t, rtt*time.Millisecond, testenv.Config{Seed: 1}, 0, func(t *testing.T, l *lab) {
 					l.isp.Add(blocker.Rule{When: blocker.When{Dir: tc.dir}, Do: tc.do})
-					x := l.prober.Probe(t.Context(), l.endpoint.Spec(), doubtful)
+					look := doubtful
+					look.Loss = 0.03 // what is assumed where nothing is known
+					x := l.prober.Probe(t.Context(), l.endpoint.Spec(), look)
 					took := x.At.Sub(x.Asked)
 					for _, way := range []struct {
 						name string
@@ -80,6 +82,9 @@ func TestStalledAndSlowed(t *testing.T) {
 						if !found {
 							t.Errorf("%s: %v after %d bytes in %v, want %v (%v)", way.name, way.got.Outcome, way.got.Bytes, took, way.want, x.Err)
 						}
+						if way.got.Outcome == policy.Slowed && way.got.Rate > policy.Allowed(64<<10, x.RTT, look.Loss/2)/4 {
+							t.Errorf("%s: %.0f B/s is not slow", way.name, way.got.Rate)
+						}
 						if way.got.Outcome == policy.Stalled && (way.got.Bytes > tc.want.at || way.got.Bytes < tc.want.at*2/5) {
 							t.Errorf("%s: stalled after %d bytes, want about %d", way.name, way.got.Bytes, tc.want.at)
 						}
@@ -90,9 +95,55 @@ func TestStalledAndSlowed(t *testing.T) {
 					if n := l.spent(l.endpoint); n > 256<<10 {
 						t.Errorf("%d bytes spent", n)
 					}
-					t.Logf("%v; down %v %d %.0f B/s; up %v %d %.0f B/s; %d bytes", took, x.Down.Outcome, x.Down.Bytes, x.Down.Rate, x.Up.Outcome, x.Up.Bytes, x.Up.Rate, l.spent(l.endpoint))
 				})
 			})
+		}
+	}
+}
+
+// Loss is neither a freeze nor slowness, and hides neither. In the world a lost
+// train of segments waits for the sender's timer, so that there are gaps of seconds.
+func TestLossIsNoVerdict(t *testing.T) {
+	const seeds, most = 30, 1
+	for _, tc := range []struct {
+		name string
+		do   *blocker.Action
+		want policy.Outcome
+	}{
+		{"alive", nil, policy.Answered},
+		{"freeze", new(blocker.Freeze(16 << 10)), policy.Stalled},
+		{"police 16 kbit/s", new(blocker.Police(2000)), policy.Slowed},
+	} {
+		for _, loss := range []float64{0.01, 0.05} {
+			for _, rtt := range []time.Duration{20, 80, 300} {
+				t.Run(fmt.Sprintf("%s, %v of packets lost, %d ms", tc.name, loss, rtt), func(t *testing.T) {
+					down, up := 0, 0
+					for seed := range uint64(seeds) {
+						inLabAt(t, rtt*time.Millisecond, testenv.Config{Seed: seed}, loss, func(t *testing.T, l *lab) {
+							if tc.do != nil {
+								l.block(*tc.do)
+							}
+							look := doubtful
+							look.Loss = 2 * loss
+							x := l.prober.Probe(t.Context(), l.endpoint.Spec(), look)
+							if x.Greeting != policy.Answered {
+								t.Errorf("seed %d: %v", seed, x.Err)
+							}
+							if x.Down.Outcome != tc.want {
+								down++
+								t.Logf("seed %d: down %v: %v", seed, x.Down.Outcome, x.Err)
+							}
+							if x.Up.Outcome != tc.want {
+								up++
+								t.Logf("seed %d: up %v: %v", seed, x.Up.Outcome, x.Err)
+							}
+						})
+					}
+					if down > most || up > most {
+						t.Errorf("not %v: %d down, %d up of %d", tc.want, down, up, seeds)
+					}
+				})
+			}
 		}
 	}
 }

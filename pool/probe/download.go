@@ -23,7 +23,7 @@ const slack = 64 << 10
 func (c *carriage) download(ctx context.Context, session *upstream.Session, t Target, own bool, size int64, twins *pair, side int) (d transfer) {
 	raw := session.Conn()
 	name := c.spec.Name()
-	silence := c.p.silence(name, c.route.rtt)
+	silence := c.tries.silence(c.route.rtt)
 	first := max(silence, requestSilence)
 	if own {
 		first = silence
@@ -32,12 +32,12 @@ func (c *carriage) download(ctx context.Context, session *upstream.Session, t Ta
 	if d.lost, d.err = ask(ctx, session, t.address(), first); d.err != nil {
 		return d.refused()
 	}
-	defer func() { _ = raw.Close() }()
+	defer func() { _ = upstream.Abort(raw) }()
 	defer onEnd(ctx, func() { _ = raw.SetDeadline(past) })()
 
 	now := time.Now()
 	f := &pace{
-		route: c.route, size: c.size, first: first, calm: c.p.calm(calmDown),
+		route: c.route, size: c.size, total: &c.moved, first: first, calm: c.p.calm(calmDown),
 		began: now, last: now, pair: twins, side: side,
 	}
 	if !own {

@@ -102,8 +102,13 @@ func readRequest(c net.Conn) (string, error) {
 	if _, err := io.ReadFull(c, b); err != nil {
 		return "", err
 	}
+	if b[3] == 1 {
+		rest := make([]byte, 5)
+		_, err := io.ReadFull(c, rest)
+		return fmt.Sprintf("%d.%d.%d.%d:%d", b[4], rest[0], rest[1], rest[2], int(rest[3])<<8|int(rest[4])), err
+	}
 	if b[3] != 3 {
-		return "", errors.New("not a name")
+		return "", errors.New("neither a name nor IPv4")
 	}
 	name := make([]byte, int(b[4])+2)
 	_, err := io.ReadFull(c, name)

@@ -33,26 +33,6 @@ type trace struct {
 	served  bool          // it has answered for the reserved name
 	refused time.Time     // when it last refused that name, never having served it
 	used    time.Time     // when it was last examined
-	// TCP handshakes made while it answered, and how many of them were lost; older
-	// ones count less and less.
-	handshakes, lost float64
-}
-
-// fade is by how much what is known of lost handshakes counts less with each
-// examination, so that the last hundred or so matter; enough is from how many on
-// something can be said.
-const (
-	fade   = 0.97
-	enough = 20
-)
-
-// loss is what share of TCP handshakes with it are lost while it is well; zero if
-// too few are known.
-func (e trace) loss() float64 {
-	if e.handshakes < enough {
-		return 0
-	}
-	return e.lost / e.handshakes
 }
 
 // health is what is remembered of a target: the last successes through two
@@ -82,18 +62,6 @@ func (m *memory) touch(endpoint string, now time.Time) {
 		e.used = now
 		m.endpoints[endpoint] = e
 	}
-}
-
-// handshakes notes what came of some with an endpoint that has answered.
-func (m *memory) handshakes(endpoint string, now time.Time, sum tally) {
-	if sum.rtt <= 0 {
-		return
-	}
-	m.update(endpoint, now, func(e *trace) {
-		e.rtt = sum.rtt
-		e.handshakes = fade*e.handshakes + float64(sum.handshakes)
-		e.lost = fade*e.lost + float64(sum.lost)
-	})
 }
 
 func (m *memory) update(endpoint string, now time.Time, f func(*trace)) {

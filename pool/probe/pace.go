@@ -3,8 +3,10 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
@@ -29,6 +31,11 @@ const (
 	// settled is how many bytes a flow has to bring before its gaps tell of its
 	// pace: until then they are the destination's.
 	settled = 4 << 10
+	// burst is how many bytes a policer lets pass at once, about: what came first
+	// tells of its bucket, and what came after of its rate. That is taken into account
+	// once it has lasted for burstAfter, or four round trips.
+	burst      = 16 << 10
+	burstAfter = time.Second
 	// slowAfter, or ten round trips if they are more, is how long a flow may take
 	// to show its pace.
 	slowAfter = 2500 * time.Millisecond
@@ -49,18 +56,44 @@ var (
 
 // route is what is known of the way of a flow.
 type route struct {
-	rtt  time.Duration
-	loss float64 // 0 to 1; zero is unknown, or none
+	rtt time.Duration
+	// loss is the share of handshakes that fail there while all is well, 0 to 1;
+	// zero is unknown, or none.
+	loss float64
 }
 
 // allows is how many bytes a second a transfer of so many bytes would come to, if
-// nobody interfered.
-func (r route) allows(size int64) float64 { return policy.Allowed(size, r.rtt, r.loss) }
+// nobody interfered. A handshake is lost with either of its two segments, data with
+// its own.
+func (r route) allows(size int64) float64 {
+	return policy.Allowed(size, r.rtt, 1-math.Sqrt(1-min(max(r.loss, 0), 1)))
+}
+
+const (
+	// byChance is how probable it may be that a loss is followed by so many that the
+	// flow looks stalled.
+	byChance = 0.01
+	rtoMin   = 200 * time.Millisecond // Linux
+	// mishapsMost is enough, whatever the loss.
+	mishapsMost = 8 * time.Second
+)
+
+// mishaps is for how long a flow is silent if as many retransmissions in a row are
+// lost as may well be by chance. Each comes after twice the time of the one before
+// (RFC 6298), and is lost with either of its two segments, as a handshake is. It
+// matters where a tenth of the packets are lost, or more.
+func (r route) mishaps() time.Duration {
+	if r.loss <= 0 {
+		return 0
+	}
+	n := math.Ceil(math.Log(byChance) / math.Log(min(r.loss, 0.9)))
+	return min(time.Duration((math.Exp2(n)-1)*float64(rtoMin+r.rtt)), mishapsMost)
+}
 
 // pace watches one flow. It is used by one goroutine.
 type pace struct {
 	route
-	size  int64         // that the longer of two twins is to move
+	size  int64         // of the longer of two twins
 	first time.Duration // the longest silence before anything has moved
 	calm  time.Duration // and the shortest after that
 	began time.Time
@@ -68,6 +101,12 @@ type pace struct {
 	bytes int64         // that have
 	ahead int64         // and those that may have, as it was not acknowledged yet
 	gap   time.Duration // the longest between two movements, once settled
+	// beyond is when, and at how many bytes, the first burst was over.
+	beyond struct {
+		at    time.Time
+		bytes int64
+	}
+	total *atomic.Int64 // those of all flows of the examination
 	// alive is whether, during the present silence, the path has answered.
 	alive bool
 	pair  *pair
@@ -82,17 +121,26 @@ func (f *pace) moved(n int64, now time.Time) error {
 		f.gap = max(f.gap, now.Sub(f.last))
 	}
 	f.bytes += n
+	f.total.Add(n)
 	f.last, f.alive = now, false
+	if f.beyond.at.IsZero() && f.bytes >= burst {
+		f.beyond.at, f.beyond.bytes = now, f.bytes
+	}
 	took := now.Sub(f.began)
 	if took < max(slowAfter, 10*f.rtt) {
 		return nil
 	}
-	slow := float64(f.bytes) < slowBelow*f.allows(f.size)*took.Seconds()
+	slow := f.rate() < slowBelow*f.allowed()
 	if f.pair.slow(f.side, slow) {
 		return errSlowed
 	}
 	return nil
 }
+
+// allowed is how fast it might have gone, in bytes a second. Of what was ended early
+// its bytes say only how far it came, and the shorter of two twins is measured by the
+// same rate as the longer.
+func (f *pace) allowed() float64 { return f.allows(max(f.bytes, less(f.size))) }
 
 // quiet is how long nothing may move. A flow whose twin has come through, or
 // whose path goes on answering, is given as much again for each: it is more
@@ -105,7 +153,7 @@ func (f *pace) quiet(now time.Time, c net.Conn) time.Duration {
 		}
 		return f.first
 	}
-	base := max(f.calm, 4*f.rtt)
+	base := max(f.calm, 4*f.rtt, f.mishaps())
 	share := time.Duration(1)
 	if through {
 		share++
@@ -135,19 +183,25 @@ func (f *pace) check(now time.Time, c net.Conn) (time.Duration, error) {
 func (f *pace) passed(err error) passed {
 	p := passed{err: err, alive: f.alive}
 	p.Bytes, p.Rate, p.Outcome = f.bytes, f.rate(), f.outcome(err)
-	p.slow = p.Rate < slowBelow*f.allows(f.size)
+	p.slow = p.Rate < slowBelow*f.allowed()
 	if p.Outcome == policy.Stalled || p.Outcome == policy.Slowed {
 		p.err = fmt.Errorf("%s after %d bytes: %w", p.Outcome, p.Bytes, err)
 	}
 	return p
 }
 
-// rate is how fast it went so far, in bytes a second.
+// rate is how fast it went so far, in bytes a second; or how fast since the first
+// burst, if that is less and has lasted for long enough. Nothing but policing, or a
+// change, makes a flow slower as it goes on.
 func (f *pace) rate() float64 {
 	if f.bytes == 0 {
 		return 0
 	}
-	return float64(f.bytes) / max(f.last.Sub(f.began), time.Microsecond).Seconds()
+	rate := float64(f.bytes) / max(f.last.Sub(f.began), time.Microsecond).Seconds()
+	if took := f.last.Sub(f.beyond.at); !f.beyond.at.IsZero() && took >= max(burstAfter, 4*f.rtt) {
+		rate = min(rate, float64(f.bytes-f.beyond.bytes)/took.Seconds())
+	}
+	return rate
 }
 
 // outcome is what an end of the flow, by err, shows. At the end of the
@@ -158,7 +212,7 @@ func (f *pace) outcome(err error) policy.Outcome {
 		return policy.Slowed
 	case o != policy.Silent || f.bytes == 0:
 		return o
-	case time.Since(f.last) < max(f.calm, 4*f.rtt):
+	case time.Since(f.last) < max(f.calm, 4*f.rtt, f.mishaps()):
 		return policy.Slowed
 	}
 	return policy.Stalled

@@ -82,7 +82,13 @@ func worse(a, b passed) passed {
 	if severity[a.Outcome] < severity[b.Outcome] {
 		a, b = b, a
 	}
-	further := b.Outcome == policy.Answered && b.Bytes > a.Bytes
+	if severity[b.Outcome] > 0 {
+		a.Flows, a.Stopped, b.Flows, b.Stopped = 2, 1, 2, 1
+		if a.Outcome == b.Outcome {
+			a.Stopped, b.Stopped = 2, 2
+		}
+	}
+	further := (b.Outcome == policy.Answered || b.Outcome == policy.Slowed) && b.Bytes > a.Bytes
 	switch {
 	case severity[b.Outcome] == 0:
 		return a

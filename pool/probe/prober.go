@@ -31,12 +31,12 @@ type Prober struct {
 	// zero: 64 KiB. The reserved target gives and takes no more than
 	// ReservedLimit.
 	Size int64
-	// Tries is how many handshakes are made at once; zero: 3, and 5 in a doubtful
-	// look. A lost SYN then costs no second.
+	// Tries is how many handshakes are made at once where the look does not say;
+	// zero: 3, and 5 in a doubtful look. A lost SYN then costs no second.
 	Tries int
 	// Silence is how long nothing may come before that is called silence; zero:
-	// 1 s. Four round trips, as far as known, are the least. A transfer that has
-	// begun is given half as much again; see pace.
+	// 1 s. Four round trips, as far as known, are the least; and for a TCP handshake
+	// the look's Patience. A transfer that has begun is given half as much again.
 	Silence time.Duration
 	// Limit is for a whole examination; zero: 15 s. A transfer that still runs
 	// then counts as slowed, or as stalled if nothing has come of late, with its
@@ -73,20 +73,22 @@ func (p *Prober) Probe(ctx context.Context, s policy.Spec, look policy.Look) pol
 	switch {
 	case session == nil:
 	case look.Depth == policy.Carry:
-		x.Size = p.size(look)
 		p.carry(limited, t, session, look, &x)
 	default:
 		_ = session.Close()
 	}
 	sum := t.end()
-	x.Tries, x.Failures, x.RTT = sum.tries, sum.failures, sum.rtt
+	x.RTT = sum.rtt
 	if session != nil {
 		x.Greeting = policy.Answered
-		p.memory.handshakes(s.Name(), x.Asked, sum)
+		x.Tries, x.Failures = sum.handshakes, sum.lost
 	} else {
 		x.Greeting, x.Phase, x.Err = sum.outcome, sum.phase, sum.err
+		x.Tries, x.Failures = sum.tries, sum.failures
 	}
-	x.Loss = p.memory.trace(s.Name()).loss()
+	if session != nil && sum.rtt > 0 {
+		p.memory.update(s.Name(), x.Asked, func(e *trace) { e.rtt = sum.rtt })
+	}
 	x.Views = v.wait()
 	if ctx.Err() != nil {
 		unseen(&x, ctx.Err())
@@ -120,10 +122,10 @@ func (p *Prober) upstream() *upstream.Dialer {
 
 func (p *Prober) tries(look policy.Look) int {
 	switch {
-	case p.Tries > 0:
-		return p.Tries
 	case look.Tries > 0:
 		return look.Tries
+	case p.Tries > 0:
+		return p.Tries
 	case look.Doubtful:
 		return DefaultDoubtfulTries
 	}
@@ -140,6 +142,7 @@ func (p *Prober) size(look policy.Look) int64 {
 	return DefaultSize
 }
 
+// floor is the least silence of an endpoint that is one.
 func (p *Prober) floor() time.Duration {
 	if p.Silence <= 0 {
 		return DefaultSilence

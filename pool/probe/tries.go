@@ -33,6 +33,7 @@ type tries struct {
 
 	mu   sync.Mutex
 	made []*try
+	came *tally // of them, once they are given up
 }
 
 // try is one handshake.
@@ -57,7 +58,7 @@ func (p *Prober) knock(ctx context.Context, s policy.Spec, n int, patience time.
 // run begins the tries one after the other, and waits for all.
 func (t *tries) run(ctx context.Context, n int) {
 	defer close(t.answered)
-	pause := min(apart, t.p.silence(t.spec.Name(), 0)/time.Duration(4*n))
+	pause := min(apart, t.silence(0)/time.Duration(8*n))
 	failed := make(chan struct{}, n)
 	first := time.Now()
 	var running sync.WaitGroup
@@ -92,10 +93,9 @@ func (t *tries) run(ctx context.Context, n int) {
 // long as silence allows, less what this try began later than the first, so that
 // all that are silent end together.
 func (t *tries) make(ctx context.Context, now *try, late time.Duration) {
-	name := t.spec.Name()
 	phase := policy.Connect
 	var session *upstream.Session
-	c, err := within(ctx, max(t.p.silence(name, 0), t.patience)-late, func(ctx context.Context) (conn, error) {
+	c, err := within(ctx, max(t.silence(0), t.patience)-late, func(ctx context.Context) (conn, error) {
 		return t.p.upstream().Connect(ctx, t.spec)
 	})
 	if err == nil {
@@ -105,7 +105,7 @@ func (t *tries) make(ctx context.Context, now *try, late time.Duration) {
 		t.mu.Unlock()
 		phase = policy.Greeting
 		// One whose SYN was repeated takes a second longer than the way does.
-		session, err = within(ctx, t.p.silence(name, t.rtt())-late, func(ctx context.Context) (*upstream.Session, error) {
+		session, err = within(ctx, t.silence(t.rtt())-late, func(ctx context.Context) (*upstream.Session, error) {
 			return t.p.upstream().Negotiate(ctx, c, t.spec)
 		})
 	}
@@ -138,17 +138,33 @@ func (t *tries) next(ctx context.Context) (*upstream.Session, error) {
 	return t.p.greet(ctx, t.spec)
 }
 
+// silence is how long the endpoint may leave a question unanswered: 1 s, or four
+//
+//	round trips if that is more. One that retransmits loses less.
+func (t *tries) silence(rtt time.Duration) time.Duration {
+	rtt = max(rtt, t.p.memory.trace(t.spec.Name()).rtt)
+	return max(t.p.floor(), 4*rtt)
+}
+
+// giveUp ends the tries that still run.
+func (t *tries) giveUp() {
+	t.mu.Lock()
+	if t.came == nil {
+		sum := t.sum(time.Now())
+		t.came = &sum
+	}
+	t.mu.Unlock()
+	t.cancel()
+}
+
 // end gives up the tries that still run, waits for them, closes the sessions
 // that nobody has taken, and says what came of it all.
 func (t *tries) end() tally {
-	t.mu.Lock()
-	sum := t.sum(time.Now())
-	t.mu.Unlock()
-	t.cancel()
+	t.giveUp()
 	for s := range t.answered {
 		_ = s.Close()
 	}
-	return sum
+	return *t.came
 }
 
 // rtt is the shortest TCP handshake so far.
@@ -210,6 +226,10 @@ func (t *tries) sum(now time.Time) (s tally) {
 		}
 		key := [2]uint8{uint8(one.outcome), uint8(one.phase)}
 		counts[key]++
+		if one.outcome == policy.Denied || one.outcome == policy.Garbage {
+			// What was said tells more than that others were not answered.
+			counts[key] += len(t.made)
+		}
 		if n := counts[key]; n >= most {
 			most, s.outcome, s.phase, s.err = n, one.outcome, one.phase, one.err
 		}
@@ -236,11 +256,4 @@ func within[T any](ctx context.Context, limit time.Duration, f func(context.Cont
 	ctx, cancel := context.WithTimeout(ctx, max(limit, 1))
 	defer cancel()
 	return f(ctx)
-}
-
-// silence is how long an endpoint may leave a question unanswered: 1 s, or
-// four round trips if that is more. One that retransmits loses less.
-func (p *Prober) silence(endpoint string, rtt time.Duration) time.Duration {
-	rtt = max(rtt, p.memory.trace(endpoint).rtt)
-	return max(p.floor(), 4*rtt)
 }

@@ -22,13 +22,16 @@ import (
 // would hide where the flow has stopped.
 const firstFlight = 4 << 10
 
+// lookAtLeast is the shortest pause between two looks at what is acknowledged.
+const lookAtLeast = 200 * time.Microsecond
+
 // upload posts size bytes to the reserved target, none of which compress. What has moved is what the endpoint has acknowledged, and all of
 // it only when the target says so. It uses up the session, and has closed its
 // connection when it returns.
 func (c *carriage) upload(ctx context.Context, session *upstream.Session, size int64, twins *pair, side int) (d transfer) {
 	raw := session.Conn()
 	name := c.spec.Name()
-	silence := c.p.silence(name, c.route.rtt)
+	silence := c.tries.silence(c.route.rtt)
 	if d.lost, d.err = ask(ctx, session, reserved(0).address(), silence); d.err != nil {
 		return d.refused()
 	}
@@ -47,7 +50,7 @@ func (c *carriage) upload(ctx context.Context, session *upstream.Session, size i
 	u := &uploading{
 		Conn: raw,
 		pace: pace{
-			route: c.route, size: c.size, first: max(silence, calm), calm: calm,
+			route: c.route, size: c.size, total: &c.moved, first: max(silence, calm), calm: calm,
 			began: now, last: now, pair: twins, side: side,
 		},
 		body: noise(min(size, ReservedLimit)),
@@ -88,36 +91,38 @@ func noise(n int64) []byte {
 
 // run writes, and watches what is acknowledged, until the answer is there.
 func (u *uploading) run(ctx context.Context) error {
-	answer := make(chan error, 1)
-	go func() { answer <- u.answered() }()
-	answered := false
-	defer func() {
-		if !answered {
-			_ = u.SetReadDeadline(past)
-			<-answer
-		}
+	var answer error
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		answer = u.answered()
 	}()
-	pause := min(max(u.pace.rtt/16, 5*time.Millisecond), tick/2)
+	defer func() {
+		_ = u.SetReadDeadline(past)
+		<-answered
+	}()
 	for {
-		if err := u.note(time.Now()); err != nil {
+		now := time.Now()
+		if err := u.note(now); err != nil {
 			return err
 		}
-		if _, err := u.pace.check(time.Now(), u.Conn); err != nil {
+		if _, err := u.pace.check(now, u.Conn); err != nil {
 			return err
 		}
+		// The longer nothing has moved, the less often it is looked at.
+		pause := min(max(now.Sub(u.pace.last)/8, u.pace.rtt/16, lookAtLeast), tick/2)
 		if err := u.write(ctx, pause); err != nil {
 			return err
 		}
 		timer := time.NewTimer(pause)
 		select {
-		case err := <-answer:
+		case <-answered:
 			timer.Stop()
-			answered = true
 			switch {
 			case ctx.Err() != nil:
 				return ctx.Err()
-			case err != nil:
-				return err
+			case answer != nil:
+				return answer
 			case u.written < len(u.body):
 				return fmt.Errorf("%w: an answer after %d bytes of %d", errUnfit, u.written, len(u.body))
 			}

@@ -8,13 +8,16 @@ import (
 )
 
 const (
-	// usualMost is how much of another endpoint's download is enough to compare
-	// with.
-	usualMost = 24 << 10
+	// usualLeast is how much of another endpoint's download is enough to compare
+	// with; more is better on long paths, where it is the start that takes its time.
+	usualLeast = 24 << 10
 	// usualAfter, or six round trips if they are more, is after how long transfers
 	// that still run are compared with another's: if they are well they are over
 	// by then.
 	usualAfter = 750 * time.Millisecond
+	// budget is how many bytes an examination of the usual size may take, with some
+	// room for headers and for what is asked through others.
+	budget = 248 << 10
 )
 
 // compare makes the same download through a viewer, if the transfers through the
@@ -28,8 +31,9 @@ func (c *carriage) compare(ctx context.Context, look policy.Look) (end func() fl
 	viewer := look.Views[0].Viewer
 	waiting, over := context.WithCancel(ctx)
 	rate := make(chan float64, 1)
+	after := max(usualAfter, 6*c.route.rtt)
 	go func() {
-		timer := time.NewTimer(max(usualAfter, 6*c.route.rtt))
+		timer := time.NewTimer(after)
 		defer timer.Stop()
 		select {
 		case <-waiting.Done():
@@ -37,7 +41,7 @@ func (c *carriage) compare(ctx context.Context, look policy.Look) (end func() fl
 			return
 		case <-timer.C:
 		}
-		rate <- c.p.usual(waiting, viewer, min(c.size, usualMost))
+		rate <- c.p.usual(waiting, viewer, c.spare(after))
 	}()
 	return func() float64 {
 		over()
@@ -45,7 +49,20 @@ func (c *carriage) compare(ctx context.Context, look policy.Look) (end func() fl
 	}
 }
 
-// usual is the rate of a download through an endpoint that is well.
+// spare is how many bytes are left for the comparison, by what the transfers have
+// moved after the given time: what they will have by the time at which they are
+// called slow, and half as much again, is theirs.
+func (c *carriage) spare(after time.Duration) int64 {
+	if c.size > twinMost {
+		return c.size
+	}
+	most := 2*c.size + 2*less(c.size)
+	expected := 1.5 * float64(c.moved.Load()) * float64(max(slowAfter, 10*c.route.rtt)) / float64(after)
+	return min(c.size, max(budget-int64(min(expected, float64(most))), usualLeast))
+}
+
+// usual is the rate of a download through an endpoint that is well. If ctx ends
+// first, it is that of as much as has come.
 func (p *Prober) usual(ctx context.Context, viewer policy.Spec, size int64) float64 {
 	t := p.knock(ctx, viewer, p.tries(policy.Look{}), 0)
 	defer t.end()

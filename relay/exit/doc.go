@@ -20,6 +20,11 @@
 // keep-alive on both sides finds dead peers, and a stream of which one half is
 // closed ends after [Server].HalfClosedTimeout of silence.
 //
+// Another endpoint's public address is a destination like others: so a relay can
+// see through one endpoint whether another runs. Reply 5 says that its port is
+// closed, 4 that there is no way to it, 6 that it was silent for
+// [Server].DialTimeout; 2 and 1 say nothing of it.
+//
 // The destination probe.ReservedHost is answered here, without dialling, so
 // that a pool of these endpoints can be examined without a third party.
 //

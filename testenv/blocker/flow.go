@@ -60,7 +60,7 @@ func (f *Flow) Decide(rules *RuleSet, residue *Residue, p Packet, now time.Time)
 		f.pass(p.Dir, p.Size)
 	default:
 		f.pass(p.Dir, d.Pass)
-		f.linger(residue, d.Rule, now)
+		f.linger(residue, d.Rule, p, now)
 	}
 	return d
 }
@@ -203,8 +203,10 @@ func (b *bucket) police(do *Action, size int, now time.Time) Decision {
 	return Decision{}
 }
 
-func (f *Flow) linger(residue *Residue, id RuleID, now time.Time) {
-	if residue == nil {
+// linger opens or prolongs a rule's window for whom it has struck. It is the client
+// who attempts; what the server sends yet is none of that.
+func (f *Flow) linger(residue *Residue, id RuleID, p Packet, now time.Time) {
+	if residue == nil || p.Dir != Up {
 		return
 	}
 	for i := range f.concerns {

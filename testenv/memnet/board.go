@@ -19,8 +19,9 @@ type board struct {
 	ahead []hole // what has come in at the receiver, beyond a gap
 	heard int64  // the last segment in the order of sending that the sender knows to have arrived
 
+	congestion
 	most   float64 // segments that may be under way
-	of     [2]*losses
+	share  float64 // for this share of losses
 	credit float64 // the fractions of segments that were not sent
 	limit  int64   // for this round of segments
 	until  int64   // where it ends, in the order of sending
@@ -28,7 +29,10 @@ type board struct {
 
 // hole is a stretch of the stream. Its last segment has a place in the order of
 // sending.
-type hole struct{ from, to, order int64 }
+type hole struct {
+	from, to, order int64
+	spilt           bool // lost to a queue that was full
+}
 
 // late is how many segments sent after a lost one must have arrived before the
 // loss is believed: three duplicate acknowledgements (RFC 5681, 3.2).
@@ -37,16 +41,16 @@ const late = 3
 // certain is the order of a hole that is believed already.
 const certain = math.MinInt64 / 2
 
-// miss notes that from..to is lost.
-func (b *board) miss(from, to, order int64) {
-	i, _ := slices.BinarySearchFunc(b.holes, from, func(h hole, at int64) int { return cmp.Compare(h.from, at) })
+// miss notes that a stretch is lost.
+func (b *board) miss(m hole) {
+	i, _ := slices.BinarySearchFunc(b.holes, m.from, func(h hole, at int64) int { return cmp.Compare(h.from, at) })
 	if i > 0 {
-		if h := &b.holes[i-1]; h.to == from && h.order+count(to-from) == order {
-			h.to, h.order = to, order
+		if h := &b.holes[i-1]; h.to == m.from && h.order+count(m.to-m.from) == m.order && h.spilt == m.spilt {
+			h.to, h.order = m.to, m.order
 			return
 		}
 	}
-	b.holes = slices.Insert(b.holes, i, hole{from, to, order})
+	b.holes = slices.Insert(b.holes, i, m)
 }
 
 // fill forgets the holes before to.
@@ -59,6 +63,16 @@ func (b *board) fill(to int64) {
 	if len(b.holes) > 0 {
 		b.holes[0].from = max(b.holes[0].from, to)
 	}
+}
+
+// hear is what a packet from the receiver tells, when so many segments have been
+// sent.
+func (b *board) hear(p packet, sent int64) {
+	if news := int64(p.heard) - b.heard; news > 0 {
+		b.progress(news, sent-b.heard)
+		b.heard += news
+	}
+	b.fill(p.ack)
 }
 
 // believed is the first hole that the sender can know of, or -1.
@@ -96,28 +110,30 @@ func (c *Conn) keepBoard() {
 		from = c.lostFrom
 	}
 	if from < c.high {
-		c.board.holes = []hole{{from, c.high, certain}}
+		c.board.holes = []hole{{from: from, to: c.high, order: certain}}
 	}
 	c.nxt, c.lost = c.high, false
 }
 
 // window is how many segments may be under way.
-func (c *Conn) window() int64 {
+func (c *Conn) window(t instant) int64 {
 	b := c.board
-	var of [2]*losses
-	for n, line := range c.l.lines {
+	pass := 1.0
+	for _, line := range c.l.lines {
 		if line != nil {
-			of[n] = line.lanes[c.way()].loss.Load()
+			pass *= 1 - line.lanes[c.way()].loss.Load().shareAt(t)
 		}
 	}
-	if of != b.of || b.most == 0 {
-		pass := 1.0
-		for _, s := range of {
-			if s != nil {
-				pass *= 1 - s.mean
-			}
-		}
-		b.of, b.most, b.credit, b.until = of, mostFlight(1-pass), 0, 0
+	if share := 1 - pass; share != b.share || b.most == 0 {
+		b.share, b.most, b.credit, b.until = share, mostFlight(share), 0, 0
+	}
+	if c.narrow() {
+		b.begin()
+	} else {
+		b.congestion = congestion{}
+	}
+	if b.window > 0 && b.window < b.most {
+		return int64(b.window)
 	}
 	if b.most > window/mss {
 		return math.MaxInt32
@@ -131,6 +147,16 @@ func (c *Conn) window() int64 {
 	return b.limit
 }
 
+// narrow reports whether what this end sends meets a bottleneck.
+func (c *Conn) narrow() bool {
+	for _, line := range c.l.lines {
+		if line != nil && line.lanes[c.way()].queue.Load().limits() {
+			return true
+		}
+	}
+	return false
+}
+
 // resume is transmit for a sender with a board: first what is lost, then what
 // is new.
 func (c *Conn) resume(t instant) {
@@ -138,7 +164,7 @@ func (c *Conn) resume(t instant) {
 	if c.backoff > 0 && !c.persisting {
 		return // the timer has gone off: one segment at a time, until one is heard of
 	}
-	room := c.repair(t, c.window()-(c.segments-b.heard))
+	room := c.repair(t, c.window(t)-(c.segments-b.heard))
 	limit := min(c.out.end, c.edge)
 	if c.fin && limit == c.out.end {
 		limit++
@@ -173,6 +199,11 @@ func (c *Conn) repair(t instant, room int64) int64 {
 			break
 		}
 		h := &b.holes[i]
+		if h.spilt && b.congestion.window > 0 && h.order > b.recovered {
+			b.full(h.order, c.segments)
+			room = min(room, c.window(t)-(c.segments-b.heard))
+			continue
+		}
 		from, to := h.from, min(h.to, h.from+room*mss)
 		if h.from = to; h.from == h.to {
 			b.holes = slices.Delete(b.holes, i, i+1)
@@ -193,6 +224,7 @@ func (c *Conn) again(t instant) {
 		b.holes[i].order = certain
 	}
 	b.heard = c.segments
+	b.timedOut(c.segments)
 	to := min(c.una+mss, c.high)
 	b.fill(to)
 	c.resent++

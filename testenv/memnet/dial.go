@@ -94,6 +94,9 @@ func (c *Conn) knock(t instant) {
 		c.timeOut()
 		return
 	}
+	if c.retransmits > 0 {
+		c.resent++
+	}
 	c.retry = c.since + knocks[c.retransmits]
 	c.retransmits++
 	c.emit(t, blocker.Syn, 0, 0)
@@ -153,6 +156,7 @@ func (c *Conn) answerAgain(t instant) {
 		return
 	}
 	c.retransmits++
+	c.resent++
 	c.retry = t + synAckFirst<<c.retransmits
 	c.emit(t, blocker.SynAck, 0, 0)
 }

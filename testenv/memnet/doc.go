@@ -15,13 +15,15 @@
 // a border can split at any byte. Nothing overtakes anything.
 //
 // On a good path there is no congestion control: bandwidth is without limit,
-// latency is constant. A [Line] makes a path bad by itself: segments get lost,
-// by lot or in bursts ([Loss]). The sender then learns of a loss by what is
-// acknowledged behind it, about a round trip later, or by its timer, after
-// 200 ms and a round trip, doubling; and it keeps no more under way than makes
-// it as fast as a long transfer is under that loss (Mathis et al., 1997). It
-// has no slow start, no tail loss probe, and never sends again for nothing
-// unless an acknowledgement was lost.
+// latency is constant. A [Line] makes a path bad by itself: it gets longer, or
+// unsteady; segments get lost, by lot or in bursts ([Loss]); or they wait before
+// a bottleneck that all its connections share, and overflow it ([Queue]). Where
+// segments can get lost, a sender learns of it by what is acknowledged behind
+// them, about a round trip later, or by its timer, after 200 ms and a round trip,
+// doubling. It keeps no more under way than makes it as fast as a long transfer
+// is under that loss (Mathis et al., 1997); before a bottleneck it has a
+// congestion window besides, with slow start (RFC 5681). It has no tail loss
+// probe, and never sends again for nothing unless an acknowledgement was lost.
 //
 // Time is time.Now and timers, so a network works in real time and inside a
 // testing/synctest bubble; make it inside the bubble that uses it. It has no

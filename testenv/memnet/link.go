@@ -18,7 +18,7 @@ type link struct {
 	lines     [2]*Line // near, far; may be nil
 	seed      uint64
 	divert    *Listener
-	luck      *[2][2]luck // by way and line; nil until it matters
+	fortune   *fortune // nil until it matters
 	// ends[0] dialled, ends[1] was dialled.
 	ends  [2]Conn
 	timer *time.Timer
@@ -66,6 +66,13 @@ func (w *wire) first() *packet {
 	return &w.items[w.head]
 }
 
+func (w *wire) last() *packet {
+	if w.head == len(w.items) {
+		return nil
+	}
+	return &w.items[len(w.items)-1]
+}
+
 func (w *wire) pop() packet {
 	p := w.items[w.head]
 	w.head++
@@ -83,9 +90,6 @@ func (w *wire) urgent(eager bool) instant {
 	}
 	return never
 }
-
-// latency is the time from one end to the other.
-func (l *link) latency() instant { return l.near + l.far }
 
 // settle does everything that is due at now, in the order of time, as if each
 // had been done at its own moment.

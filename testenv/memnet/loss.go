@@ -27,8 +27,9 @@ type Loss struct {
 	// for long.
 	GoodRun, BadRun float64
 	// GoodTime and BadTime are the mean stays in time. The states are the
-	// line's: all its connections share them, as they share a radio link. Both
-	// or none must be given; they take the place of GoodRun and BadRun.
+	// line's: all its connections share them, as they share a radio link, and
+	// each goes as fast as the present state allows. Both or none must be given;
+	// they take the place of GoodRun and BadRun.
 	GoodTime, BadTime time.Duration
 }
 

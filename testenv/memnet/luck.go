@@ -59,6 +59,18 @@ func newLosses(l Loss, seed uint64) *losses {
 	return s
 }
 
+// shareAt is the share of segments that a sender has to reckon with at t: in the
+// long run, but as long as it lasts in a state that has a time. Nil has none.
+func (s *losses) shareAt(t instant) float64 {
+	switch {
+	case s == nil:
+		return 0
+	case s.timed():
+		return s.share(s.states.bad(s, t))
+	}
+	return s.mean
+}
+
 // luck is what befalls the segments of one connection on one lane.
 type luck struct {
 	draws

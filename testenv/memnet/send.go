@@ -108,7 +108,7 @@ func (c *Conn) unheard(t instant) {
 
 // rto is how long to wait for an acknowledgement.
 func (c *Conn) rto() instant {
-	d := rtoMin + 2*c.l.latency()
+	d := rtoMin + c.l.rtt()
 	for range c.backoff {
 		if d >= c.rtoMax {
 			break
@@ -192,8 +192,7 @@ func (c *Conn) timeOut() {
 func (c *Conn) acked(p packet, t instant) {
 	c.edge = max(c.edge, p.edge)
 	if c.board != nil {
-		c.board.heard = max(c.board.heard, int64(p.heard))
-		c.board.fill(p.ack)
+		c.board.hear(p, c.segments)
 	}
 	if p.ack > c.una {
 		c.una = p.ack
@@ -254,7 +253,7 @@ func (c *Conn) emit(t instant, kind blocker.Kind, from, to int64) (passed int64,
 	switch d.Act {
 	case blocker.Discard:
 		if passed = min(int64(d.Pass), size); passed > 0 {
-			c.push(t, kind, from, from+passed, order)
+			c.push(t, kind, from, from+passed, order, 0)
 		}
 		return passed, false
 	case blocker.Forge:
@@ -265,7 +264,7 @@ func (c *Conn) emit(t instant, kind blocker.Kind, from, to int64) (passed int64,
 		return 0, false
 	case blocker.Forward:
 	}
-	c.push(t, kind, from, to, order)
+	c.push(t, kind, from, to, order, 0)
 	return size, true
 }
 
@@ -286,20 +285,28 @@ func (c *Conn) inspect(t instant, kind blocker.Kind, from int64, size int) block
 	return c.l.border.Inspect(p, c.l.net.time(t))
 }
 
-func (c *Conn) push(t instant, kind blocker.Kind, from, to, order int64) {
+// push puts a packet on the wire that is held up on its way for that long.
+func (c *Conn) push(t instant, kind blocker.Kind, from, to, order int64, held instant) {
+	if held += c.sway(t); held > 0 || c.l.fortune != nil {
+		c.l.draw().held[c.way()] = held
+	}
+	at := t + c.l.latency() + held
+	if last := c.wire.last(); last != nil {
+		at = max(at, last.at)
+	}
 	c.advertised = max(c.advertised, c.read+window)
 	c.wire.push(packet{
 		kind: kind, order: uint32(order), heard: c.arrived, from: from, to: to,
-		ack: c.rcvd, edge: c.advertised, at: t + c.l.latency(),
+		ack: c.rcvd, edge: c.advertised, at: at,
 	})
 }
 
 // toBorder is the time from this end to the border.
 func (c *Conn) toBorder() instant {
 	if c.dialer {
-		return c.l.near
+		return c.l.stretch(0)
 	}
-	return c.l.far
+	return c.l.stretch(1)
 }
 
 // forge is the border's RST to both ends.

@@ -95,7 +95,7 @@ func TestStreamsSurviveStorms(t *testing.T) {
 	}
 }
 
-// weather changes how two lines lose, again and again, until it clears up.
+// weather changes what two lines do.
 func weather(rng *rand.Rand, lines ...*memnet.Line) {
 	loss := func() memnet.Loss {
 		switch rng.IntN(4) {
@@ -108,13 +108,23 @@ func weather(rng *rand.Rand, lines ...*memnet.Line) {
 		}
 		return memnet.Loss{}
 	}
+	queue := func() memnet.Queue {
+		if rng.IntN(3) > 0 {
+			return memnet.Queue{}
+		}
+		return memnet.Queue{Rate: 20_000 + 1e6*rng.Float64(), Buffer: rng.IntN(100_000)}
+	}
 	for _, l := range lines {
 		l.Lose(loss(), loss())
+		l.Narrow(queue(), queue())
+		l.Delay(time.Duration(rng.IntN(2)*rng.IntN(800)) * time.Millisecond)
+		l.Jitter(time.Duration(rng.IntN(2)*rng.IntN(100)) * time.Millisecond)
 	}
 }
 
-// The same on lines that lose segments here and there, whose losses change
-// while the streams run, with a storm at the border in every other case.
+// The same on lines that lose and delay segments and have bottlenecks, all of
+// which changes while the streams run, with a storm at the border in every other
+// case.
 func TestStreamsSurviveWeather(t *testing.T) {
 	for seed := range uint64(150) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -141,8 +151,10 @@ func TestStreamsSurviveWeather(t *testing.T) {
 					s.mu.Lock()
 					s.loss = 0
 					s.mu.Unlock()
-					near.Lose(memnet.Loss{}, memnet.Loss{})
-					far.Lose(memnet.Loss{}, memnet.Loss{})
+					for _, l := range []*memnet.Line{near, far} {
+						l.Lose(memnet.Loss{}, memnet.Loss{})
+						l.Narrow(memnet.Queue{}, memnet.Queue{})
+					}
 				})
 				sizes := rand.New(rand.NewPCG(seed, 5))
 				for _, way := range [][2]*memnet.Conn{{client, server}, {server, client}} {

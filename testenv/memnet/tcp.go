@@ -97,7 +97,7 @@ func (c *Conn) Flow() (policy.Flow, error) {
 		Unacked:     int((c.high - c.una + mss - 1) / mss),
 		Retransmits: c.retransmits,
 		Probes:      c.probes,
-		RTT:         2 * c.l.latency(),
+		RTT:         c.l.rtt(),
 		SegmentsOut: c.segments,
 		Resent:      c.resent,
 		SegmentsIn:  c.came,

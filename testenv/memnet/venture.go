@@ -12,7 +12,8 @@ func count(n int64) int64 { return (n + mss - 1) / mss }
 // each of which is in the last as well: an acknowledgement of a long train is
 // lost only if all are that a receiver sends for it.
 func (c *Conn) venture(t instant, kind blocker.Kind, from, to, copies int64) bool {
-	if !c.anyPasses(0, copies, t) {
+	held, ok := c.slips(0, t, 0, copies)
+	if !ok {
 		return false
 	}
 	switch d := c.inspect(t, kind, from, 0); d.Act {
@@ -26,20 +27,25 @@ func (c *Conn) venture(t instant, kind blocker.Kind, from, to, copies int64) boo
 		return false
 	case blocker.Forward:
 	}
-	if !c.anyPasses(1, copies, t) {
+	if held, ok = c.slips(1, t, held, copies); !ok {
 		return false
 	}
-	c.push(t, kind, from, to, 0)
+	c.push(t, kind, from, to, 0, held)
 	return true
 }
 
-func (c *Conn) anyPasses(stage int, copies int64, t instant) bool {
+// slips brings a packet without payload over a leg.
+func (c *Conn) slips(stage int, t, held instant, copies int64) (late instant, ok bool) {
+	_, wait, ok := c.enter(stage, t+held, 0, copies)
+	if !ok {
+		return 0, false
+	}
 	for range copies {
 		if c.passes(stage, 1, t) == 1 {
-			return true
+			return held + wait, true
 		}
 	}
-	return false
+	return 0, false
 }
 
 // train is segments that are sent at one moment.
@@ -56,24 +62,39 @@ func (r train) orderOf(to int64) int64 { return r.order + count(to-r.from) }
 func (c *Conn) cast(t instant, from, to int64) {
 	r := train{at: t, from: from, order: c.segments}
 	c.segments += count(to - from)
+	c.carry(0, r, from, to, 0)
+}
+
+// carry brings a piece of a train over a leg, on which it is late already.
+func (c *Conn) carry(stage int, r train, from, to int64, held instant) {
 	for from < to && !c.ghost {
-		end := min(from+c.passes(0, count(to-from), t)*mss, to)
-		if end > from {
-			c.cross(r, from, end)
+		part, wait, ok := c.enter(stage, r.at+held, to-from, 0)
+		if end := from + part; !ok {
+			c.board.miss(hole{end, to, r.orderOf(to), true})
+			to = end
 		}
-		from = c.miss(r, end, to)
+		for end := from + part; from < end; {
+			pass := min(from+c.passes(stage, count(end-from), r.at)*mss, end)
+			switch {
+			case pass == from:
+			case stage == 0:
+				c.cross(r, from, pass, held+wait)
+			default:
+				c.push(r.at, c.kindOf(from), from, pass, r.orderOf(pass), held+wait)
+			}
+			if from = pass; from < end {
+				from = min(from+mss, end)
+				c.board.miss(hole{pass, from, r.orderOf(from), false})
+			}
+		}
 	}
 }
 
 // cross brings a piece of a train over the border and what lies behind it.
-func (c *Conn) cross(r train, from, to int64) {
+func (c *Conn) cross(r train, from, to int64, held instant) {
 	size := max(min(to, c.out.end)-from, 0)
-	kind := blocker.Data
-	if size == 0 {
-		kind = blocker.Fin
-	}
 	rest := to
-	switch d := c.inspect(r.at, kind, from, int(size)); d.Act {
+	switch d := c.inspect(r.at, c.kindOf(from), from, int(size)); d.Act {
 	case blocker.Discard:
 		to = from + min(int64(d.Pass), size)
 	case blocker.Forge:
@@ -84,27 +105,16 @@ func (c *Conn) cross(r train, from, to int64) {
 		to = from
 	case blocker.Forward:
 	}
-	if to < rest && c.board != nil {
-		c.board.miss(to, rest, r.orderOf(rest))
+	if to < rest {
+		c.board.miss(hole{to, rest, r.orderOf(rest), false})
 	}
-	for from < to {
-		end := min(from+c.passes(1, count(to-from), r.at)*mss, to)
-		if end > from {
-			c.push(r.at, kind, from, end, r.orderOf(end))
-		}
-		from = c.miss(r, end, to)
-	}
+	c.carry(1, r, from, to, held)
 }
 
-// miss notes that the segment that begins at from is lost, if from is not the
-// end of the train already. It returns where the next one begins.
-func (c *Conn) miss(r train, from, to int64) int64 {
-	if from == to {
-		return to
+// kindOf is what a segment is that begins at from.
+func (c *Conn) kindOf(from int64) blocker.Kind {
+	if from >= c.out.end {
+		return blocker.Fin
 	}
-	to = min(from+mss, to)
-	if c.board != nil {
-		c.board.miss(from, to, r.orderOf(to))
-	}
-	return to
+	return blocker.Data
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/policy"
 	"github.com/paperplane-relay/paperplane/testenv"
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/memnet"
 )
 
 // Case is one row of the table.
@@ -78,9 +79,9 @@ type Setting struct {
 	Light bool
 	// Objects are what clients ask for; nil is the usual mix.
 	Objects []Object
-	// Path adds to what the ISP does to all packets, in both senses of a loss
-	// level: the level, and this.
-	Path func(*testenv.ISPConfig)
+	// Line, if not nil, says how the ISP's own line loses, up and down, at a level
+	// of loss. Nil is the level each way, each segment by itself.
+	Line func(level float64) (up, down memnet.Loss)
 	// Restart has the relay start anew, remembering nothing, at the first event.
 	Restart bool
 }

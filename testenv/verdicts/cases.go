@@ -143,7 +143,7 @@ func broken() []Case {
 		{Truth: "host dead", Family: Broken, Events: host(vanish), Right: down, Within: quickly},
 		{Truth: "no egress", Family: Broken, Events: host(noEgress), Right: dead},
 		{Truth: "no egress, in silence", Family: Broken, Events: host(mute), Right: dead},
-		{Truth: "grants, then closes", Family: Broken, Events: host(serving(testenv.GrantAndClose)), Right: dead},
+		{Truth: "grants, then closes", Family: Broken, Events: host(granting(testenv.GrantAndClose)), Right: dead},
 		{Truth: "wrong password", Family: Broken, Events: host(serving(testenv.AnotherPassword("relay", "changed"))), Right: wrong},
 		{Truth: "not a SOCKS server", Family: Broken, Events: host(serving(testenv.NotSocks)), Right: wrong},
 		{Truth: "tarpit", Family: Broken, Events: host(serving(testenv.Tarpit)), Right: append(as(policy.Down), wrong...)},

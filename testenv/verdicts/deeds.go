@@ -51,12 +51,40 @@ func serving(f func(net.Conn)) Deed {
 func noEgress(s *Scene, h *testenv.Host) error {
 	reply := []byte{1, 3, 4}[s.rng.IntN(3)]
 	after := time.Duration(s.rng.IntN(2)) * time.Second
-	return serving(testenv.NoEgress(reply, after))(s, h)
+	return granting(testenv.NoEgress(reply, after))(s, h)
 }
 
 // mute has an endpoint let everybody in and then say nothing to a request.
 func mute(s *Scene, h *testenv.Host) error {
-	return serving(muted)(s, h)
+	return granting(muted)(s, h)
+}
+
+// granting is serving where all is well until the request: that is the attempt
+// that is affected, and no dial is.
+func granting(f func(net.Conn)) Deed {
+	return func(s *Scene, h *testenv.Host) error {
+		login := len(h.Spec().User) + len(h.Spec().Password) + 3
+		s.expect(h)
+		return serving(func(c net.Conn) {
+			f(&watchedConn{Conn: c, login: login + 4, seen: func() { s.notice(h) }})
+		})(s, h)
+	}
+}
+
+// watchedConn tells when its client has come as far as to a request.
+type watchedConn struct {
+	net.Conn
+	login int // bytes of methods and login, at most
+	seen  func()
+}
+
+func (c *watchedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.login -= n; c.login < 0 && n > 0 && c.seen != nil {
+		c.seen()
+		c.seen = nil
+	}
+	return n, err
 }
 
 // say connects to an endpoint as nobody's program does, and says a word that the
@@ -73,5 +101,9 @@ func (s *Scene) say(h *testenv.Host, word string) error {
 		return err
 	}
 	time.Sleep(2 * access)
+	// An orderly end would be sent again and again, and renew the window.
+	if l, ok := c.(interface{ SetLinger(int) error }); ok {
+		return l.SetLinger(0)
+	}
 	return nil
 }

@@ -2,7 +2,10 @@ package verdicts
 
 import (
 	"cmp"
+	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,9 +26,8 @@ func want(loss float64) (cell, pooled float64) {
 type Matrix struct {
 	cases []Case
 	cells map[key]*Cell
-	// Long are the long runs in which nothing is wrong with any endpoint, by the
-	// level of loss.
-	Long map[float64]*Tally
+	// long are the long runs, in which nothing is wrong with any endpoint.
+	long map[key]*Cell
 }
 
 type key struct {
@@ -44,8 +46,10 @@ type Cell struct {
 	// Took are the times to the verdict of the runs that came to a right one.
 	Took []time.Duration
 	Tally
-	// Wrong are some of the runs that were wrong.
-	Wrong []Run
+	// Wrong are some of the runs that were wrong, and Reasons counts what was said
+	// in all of them: how often, by the readings and in false condemnations.
+	Wrong   []Run
+	Reasons map[string]int
 }
 
 // keepWrong is how many wrong runs a cell remembers.
@@ -53,28 +57,27 @@ const keepWrong = 12
 
 // NewMatrix makes an empty matrix of the given cases.
 func NewMatrix(cases []Case) *Matrix {
-	return &Matrix{cases: cases, cells: make(map[key]*Cell), Long: make(map[float64]*Tally)}
+	return &Matrix{cases: cases, cells: make(map[key]*Cell), long: make(map[key]*Cell)}
 }
 
 // Add adds a run.
 func (m *Matrix) Add(r Run) {
+	add(m.cells, r)
+}
+
+func add(cells map[key]*Cell, r Run) {
 	k := key{r.Truth, r.Draw.Loss}
-	c := m.cells[k]
+	c := cells[k]
 	if c == nil {
 		c = new(Cell)
-		m.cells[k] = c
+		cells[k] = c
 	}
 	c.add(r)
 }
 
 // AddLong adds a long run in which nothing was wrong with any endpoint.
 func (m *Matrix) AddLong(r Run) {
-	t := m.Long[r.Draw.Loss]
-	if t == nil {
-		t = new(Tally)
-		m.Long[r.Draw.Loss] = t
-	}
-	t.add(r.Tally)
+	add(m.long, r)
 }
 
 // Cell is what there is of a truth at a level of loss; empty if nothing is.
@@ -102,7 +105,11 @@ func (c *Cell) add(r Run) {
 			c.Right[n]++
 		} else {
 			wrong = true
+			c.reason(fmt.Sprintf("reading %d: %s: %s", n+1, reading.Label, reading.Why))
 		}
+	}
+	for _, mistake := range r.Mistakes {
+		c.reason("condemned in error: " + mistake)
 	}
 	if r.Told {
 		c.Took = append(c.Took, r.Took)
@@ -110,6 +117,17 @@ func (c *Cell) add(r Run) {
 	if wrong && len(c.Wrong) < keepWrong {
 		c.Wrong = append(c.Wrong, r)
 	}
+}
+
+var particulars = regexp.MustCompile(`^( +|condemned in error: ) *-?[0-9.]+s |\S+:1080|-?\d[0-9.]*( ?[KM]iB| ?B)?(/s)?s?`)
+
+// reason counts a reason without its particulars: names and numbers.
+func (c *Cell) reason(why string) {
+	if c.Reasons == nil {
+		c.Reasons = make(map[string]int)
+	}
+	head, rest, _ := strings.Cut(why, ": ")
+	c.Reasons[head+": "+particulars.ReplaceAllString(rest, "#")]++
 }
 
 // Least is the reading that was right least often: how often, of N.
@@ -216,8 +234,8 @@ func (m *Matrix) keys() []key {
 // falseDead is how many endpoints that were well have been condemned, in all.
 func (m *Matrix) falseDead() int {
 	n := m.total().FalseDead
-	for _, t := range m.Long {
-		n += t.FalseDead
+	for _, c := range m.long {
+		n += c.FalseDead
 	}
 	return n
 }

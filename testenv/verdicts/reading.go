@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/paperplane-relay/paperplane/pool"
 	"github.com/paperplane-relay/paperplane/pool/policy"
 )
 
@@ -47,6 +48,11 @@ type Opinion struct {
 	// Outage is true if the pool takes our own network to be down.
 	Outage bool
 	Why    string
+}
+
+// OpinionOf is what a row of the pool's table says. Our own network is not in it.
+func OpinionOf(r *pool.Row) Opinion {
+	return Opinion{State: r.State, Verdict: r.Verdict, Cause: r.Cause, Bytes: place(r.Why), Why: r.Why}
 }
 
 // Label is the opinion in a word. The verdict on an endpoint in use is what was
@@ -118,9 +124,10 @@ func (o Opinion) near(bytes int64) bool {
 	return max(o.Bytes-bytes, bytes-o.Bytes) <= max(bytes/3, 4<<10)
 }
 
-// right reports whether an opinion is one of the answers, or as good by the case.
-func (c *Case) right(o Opinion, answers []Answer, d Draw) bool {
-	if o.is(answers) && (o.Verdict != policy.Frozen || o.near(c.Bytes)) {
+// Accepts reports whether an opinion counts as right of whom the events of the
+// case strike, at the first reading of a run.
+func (c *Case) Accepts(o Opinion, d Draw) bool {
+	if o.is(c.Right) && (o.Verdict != policy.Frozen || o.near(c.Bytes)) {
 		return true
 	}
 	if c.Undecidable && (o.State == policy.Suspect || o.Verdict == policy.Unknown) {

@@ -46,6 +46,11 @@ type Scene struct {
 	vantages  []*vantage
 	rules     map[*testenv.ISP][]blocker.RuleID
 
+	mu sync.Mutex
+	// requested is when the first request reached an endpoint where nothing but
+	// requests goes wrong; zero if none has.
+	requested map[netip.Addr]time.Time
+
 	ctx context.Context
 	end context.CancelFunc
 	wg  sync.WaitGroup
@@ -57,15 +62,15 @@ func newScene(c *Case, loss float64, seed uint64) (*Scene, error) {
 		World: testenv.New(testenv.Config{Seed: seed}), Sites: make(map[string]*testenv.Host),
 		c: c, rng: rand.New(rand.NewPCG(seed, 0x76657264696374)), began: time.Now(),
 		draw: Draw{Seed: seed, Loss: loss, Heavy: seed%2 == 1 && !c.Setting.Light}, clouds: make(map[netip.Addr]int),
-		rules: make(map[*testenv.ISP][]blocker.RuleID),
+		rules: make(map[*testenv.ISP][]blocker.RuleID), requested: make(map[netip.Addr]time.Time),
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	for n := range max(c.Setting.Vantages, 1) {
-		config := testenv.ISPConfig{Latency: access, Loss: loss}
-		if c.Setting.Path != nil {
-			c.Setting.Path(&config)
+		isp := s.World.ISP(fmt.Sprintf("isp-%d", n), testenv.ISPConfig{Latency: access, Loss: loss})
+		if c.Setting.Line != nil {
+			isp.Line().Lose(c.Setting.Line(loss))
 		}
-		s.ISPs = append(s.ISPs, s.World.ISP(fmt.Sprintf("isp-%d", n), config))
+		s.ISPs = append(s.ISPs, isp)
 	}
 	err := errors.Join(s.launch(), s.settle())
 	for _, isp := range s.ISPs {
@@ -139,6 +144,31 @@ func (s *Scene) close() error {
 	}
 	s.wg.Wait()
 	return s.World.Close()
+}
+
+// expect has the first request, and no dial, count as affected.
+func (s *Scene) expect(h *testenv.Host) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requested[h.Addr()] = time.Time{}
+}
+
+// notice tells that a request has reached an endpoint: it was made half a round
+// trip before.
+func (s *Scene) notice(h *testenv.Host) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.requested[h.Addr()].IsZero() {
+		s.requested[h.Addr()] = time.Now().Add(-s.trips[s.clouds[h.Addr()]] / 2)
+	}
+}
+
+// request is when the first affected request was made, if that is what counts.
+func (s *Scene) request(h *testenv.Host) (at time.Time, counts bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, counts = s.requested[h.Addr()]
+	return at, counts
 }
 
 // specs is what every relay is told of.

@@ -96,6 +96,12 @@ func (j *subject) affected(l *testenv.Ledger) (at time.Time) {
 	if !j.struck {
 		return j.since
 	}
+	if at, counts := j.v.scene.request(j.host); counts {
+		if !at.IsZero() && at.Before(j.since) {
+			at = j.since
+		}
+		return at
+	}
 	earliest := func(t time.Time) {
 		if !t.Before(j.since) && (at.IsZero() || t.Before(at)) {
 			at = t
@@ -157,17 +163,19 @@ func (j *subject) read() {
 
 // opinion is what the pool says now.
 func (j *subject) opinion() Opinion {
-	r := j.v.row(j.host)
-	return Opinion{
-		At: time.Since(j.began), Bytes: place(r.Why), State: r.State, Verdict: r.Verdict, Cause: r.Cause, Why: r.Why,
-		Outage: j.v.pool.Outage(),
-	}
+	o := OpinionOf(j.v.row(j.host))
+	o.At, o.Outage = time.Since(j.began), j.v.pool.Outage()
+	return o
 }
 
 // right says whether reading n was right.
 func (j *subject) right(n int) bool {
 	c, o := j.v.scene.c, j.opinions[n]
 	switch {
+	case !j.struck && c.Setting.Crowd > 0:
+		// A neighbour: it must stay in use. How long it may be suspected is measured
+		// by itself.
+		return o.State != policy.Dead && o.State != policy.Probation
 	case !j.struck && c.hitsEndpoints():
 		return o.is(alive)
 	case n == 2:
@@ -175,7 +183,7 @@ func (j *subject) right(n int) bool {
 	case n == 1 && c.Later != nil:
 		return o.is(c.Later)
 	default:
-		return c.right(o, c.Right, j.v.scene.draw)
+		return c.Accepts(o, j.v.scene.draw)
 	}
 }
 

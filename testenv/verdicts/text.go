@@ -2,8 +2,11 @@ package verdicts
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +21,7 @@ func (m *Matrix) WriteText(w io.Writer) error {
 	m.writeConfusion(b)
 	m.writeCost(b)
 	truth, loss, share := m.worst()
-	fmt.Fprintf(b, "worst: %s %.0f%% at %.0f%% loss; false dead: %d\n", truth, 100*share, 100*loss, m.falseDead())
+	fmt.Fprintf(b, "worst: %s %g%% at %g%% loss; false dead: %d\n", truth, math.Floor(1000*share)/10, 100*loss, m.falseDead())
 	return b.Flush()
 }
 
@@ -140,16 +143,18 @@ func (m *Matrix) writeConfusion(w io.Writer) {
 
 // writeCost has what judging cost those that are well, and in bytes.
 func (m *Matrix) writeCost(w io.Writer) {
-	for _, l := range Levels() {
-		t := m.Long[l]
-		if t == nil {
-			continue
-		}
-		hours := t.Healthy.Hours()
-		fmt.Fprintf(w, "long runs at %2.0f %% loss: %d false dead in %.0f endpoint-hours (at most %.2f per 1,000 h), suspect %.3f %% of the time, %d rotations\n",
-			100*l, t.FalseDead, hours, 1000*PoissonUpper(t.FalseDead)/hours, percent(t.Suspected, t.Healthy), t.Rotations)
-	}
 	m.writeCostByTruth(w)
+	for _, c := range Long() {
+		for _, l := range Levels() {
+			t := m.long[key{c.Truth, l}]
+			if t == nil {
+				continue
+			}
+			hours := t.Healthy.Hours()
+			fmt.Fprintf(w, "%s, %.0f %% loss: %d false dead in %.0f endpoint-hours (at most %.2f per 1,000 h, 95 %%), suspect %.3f %% of the time, %d rotations, %d reserves shown\n",
+				c.Truth, 100*l, t.FalseDead, hours, 1000*PoissonUpper(t.FalseDead)/hours, percent(t.Suspected, t.Healthy), t.Rotations, t.Exposed)
+		}
+	}
 	t := m.total()
 	fmt.Fprintf(w, "the table's runs: %d false dead in %.0f endpoint-hours, suspect %.3f %% of the time, %d rotations (%.2f per 1,000 h)\n",
 		t.FalseDead, t.Healthy.Hours(), percent(t.Suspected, t.Healthy), t.Rotations, 1000*float64(t.Rotations)/max(t.Healthy.Hours(), 1))
@@ -180,12 +185,18 @@ const mostProbe = 256 << 10
 
 func percent(part, all time.Duration) float64 { return 100 * float64(part) / max(float64(all), 1) }
 
-// WriteWrong writes some of the runs that were wrong, with what the pool told.
+// WriteWrong writes what was said where it was wrong, by how often it was, and
+// some of those runs with all that the pool told in them.
 func (m *Matrix) WriteWrong(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	for _, c := range m.cases {
+	m.writeReasons(b)
+	for _, c := range slices.Concat(m.cases, Long()) {
 		for _, l := range Levels() {
-			for _, r := range m.Cell(c.Truth, l).Wrong {
+			cell := m.Cell(c.Truth, l)
+			if long := m.long[key{c.Truth, l}]; long != nil {
+				cell = long
+			}
+			for _, r := range cell.Wrong {
 				fmt.Fprintf(b, "%s, loss %g, seed %d, heavy %t, rtt %v\n", r.Truth, l, r.Draw.Seed, r.Draw.Heavy, r.Draw.RTT.Round(time.Millisecond))
 				for n, reading := range r.Readings {
 					if !reading.Right {
@@ -210,4 +221,32 @@ func (m *Matrix) families() (families []Family) {
 		}
 	}
 	return families
+}
+
+func (m *Matrix) writeReasons(w io.Writer) {
+	for _, c := range slices.Concat(m.cases, Long()) {
+		var n int
+		reasons := make(map[string]int)
+		for _, l := range Levels() {
+			for _, cells := range []map[key]*Cell{m.cells, m.long} {
+				if cell := cells[key{c.Truth, l}]; cell != nil {
+					n += cell.N
+					for why, times := range cell.Reasons {
+						reasons[fmt.Sprintf("at %2.0f %% loss, %s", 100*l, why)] += times
+					}
+				}
+			}
+		}
+		if len(reasons) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%s, %d runs\n", c.Truth, n)
+		why := slices.SortedFunc(maps.Keys(reasons), func(a, b string) int {
+			return cmp.Or(cmp.Compare(reasons[b], reasons[a]), cmp.Compare(a, b))
+		})
+		for _, y := range why {
+			fmt.Fprintf(w, "  %4d %s\n", reasons[y], y)
+		}
+	}
+	fmt.Fprintln(w)
 }

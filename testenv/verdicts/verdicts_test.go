@@ -3,6 +3,7 @@ package verdicts_test
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,8 +19,9 @@ import (
 // How the table is run on purpose: see the target verdicts of the Makefile.
 var (
 	runs   = flag.Int("seeds", 0, "seeds of each truth at each level of loss; 0 leaves the table alone")
-	hours  = flag.Float64("hours", 0, "endpoint-hours of long runs at each level of loss, in which nothing is wrong with any")
-	first  = flag.Uint64("first", verdicts.FirstDevelopmentSeed, "the first seed")
+	hours  = flag.Float64("hours", 0, "endpoint-hours of each kind of long run, in which nothing is wrong with any, at each level of loss")
+	judged = flag.Bool("judged", false, "use the seeds to judge by, not those to develop with")
+	first  = flag.Uint64("first", 0, "how many seeds to pass over")
 	truths = flag.String("truths", "", "regular expression that chooses truths")
 	limit  = flag.Duration("limit", 0, "begin no run after this time; 0 is no limit")
 	out    = flag.String("out", "", "directory for verdicts.txt, verdicts.svg and wrong.txt")
@@ -38,6 +40,11 @@ func TestVerdicts(t *testing.T) {
 	if *runs == 0 && *hours == 0 {
 		return
 	}
+	if *judged {
+		*first += verdicts.FirstJudgedSeed
+	} else {
+		*first += verdicts.FirstDevelopmentSeed
+	}
 	choice := regexp.MustCompile(*truths)
 	var cases []verdicts.Case
 	for _, c := range verdicts.Cases() {
@@ -49,9 +56,6 @@ func TestVerdicts(t *testing.T) {
 	began := time.Now()
 	made := play(t, m, jobs(cases), began)
 	t.Logf("%d runs in %v", made, time.Since(began).Round(time.Second))
-	if err := m.WriteText(os.Stdout); err != nil {
-		t.Error(err)
-	}
 	if *out != "" {
 		write(t, "verdicts.txt", func(f *os.File) error { return m.WriteText(f) })
 		write(t, "wrong.txt", func(f *os.File) error { return m.WriteWrong(f) })
@@ -59,13 +63,27 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// perLong is how many endpoint-hours a long run makes: two of eight endpoints.
+const perLong = 16
+
 // jobs are all runs to be made. Seeds come in the outer loop, so that all cells
 // have about as many if time runs out.
 func jobs(cases []verdicts.Case) <-chan job {
 	todo := make(chan job)
 	go func() {
 		defer close(todo)
-		for n := range *runs {
+		long := int(math.Ceil(*hours / perLong))
+		for n := range max(*runs, long) {
+			for _, c := range verdicts.Long() {
+				for _, loss := range verdicts.Levels() {
+					if n < long {
+						todo <- job{c: c, loss: loss, seed: *first + uint64(n), long: true}
+					}
+				}
+			}
+			if n >= *runs {
+				continue
+			}
 			for _, c := range cases {
 				for _, loss := range verdicts.Levels() {
 					todo <- job{c: c, loss: loss, seed: *first + uint64(n)}
@@ -89,7 +107,10 @@ func play(t *testing.T, m *verdicts.Matrix, todo <-chan job, began time.Time) (m
 					}
 					r := once(t, j)
 					mu.Lock()
-					if made++; j.long {
+					if made++; made%1000 == 0 {
+						fmt.Fprintf(os.Stderr, "%d runs after %v\n", made, time.Since(began).Round(time.Second))
+					}
+					if j.long {
 						m.AddLong(r)
 					} else {
 						m.Add(r)

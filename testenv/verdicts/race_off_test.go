@@ -1,0 +1,5 @@
+//go:build !race
+
+package verdicts_test
+
+const raceDetector = false
