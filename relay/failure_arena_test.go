@@ -1,25 +1,19 @@
 package relay_test
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"golang.org/x/net/proxy"
 
 	"github.com/paperplane-relay/paperplane/pool"
 	"github.com/paperplane-relay/paperplane/pool/policy"
@@ -43,22 +37,6 @@ const (
 	warm = 20 * time.Second
 )
 
-// suite is what a request sends.
-type suite struct {
-	name   string
-	port   string
-	flight []byte
-	replay relay.Replay
-}
-
-func suites() []suite {
-	return []suite{
-		{name: "A/GET", port: "80", flight: []byte("GET / HTTP/1.1\r\nHost: site.lab\r\n\r\n")},
-		{name: "A/TLS", port: "443", flight: clientHello("site.lab")},
-		{name: "B", port: "9", flight: []byte("?"), replay: relay.Always},
-	}
-}
-
 // seed is that of every draw in the arena, 1 unless the environment says
 // otherwise: PAPERPLANE_SEED=7 go test ./relay.
 func seed() uint64 {
@@ -67,22 +45,6 @@ func seed() uint64 {
 		panic(err)
 	}
 	return n
-}
-
-// clientHello is the first flight of a real TLS client.
-func clientHello(name string) []byte {
-	near, far := net.Pipe()
-	defer far.Close()
-	go func() {
-		_ = tls.Client(near, &tls.Config{ServerName: name}).Handshake()
-	}()
-	buf := make([]byte, 4096)
-	n, err := far.Read(buf)
-	if err != nil {
-		panic(err)
-	}
-	near.Close()
-	return buf[:n]
 }
 
 type arena struct {
@@ -104,28 +66,10 @@ type arena struct {
 	streams  []*stream
 }
 
-type request struct {
-	start time.Time
-	took  time.Duration // until the first byte
-	via   netip.Addr
-	err   error
-	whole bool // all that was asked for came
-}
-
 type dial struct {
 	at time.Time
 	to string
 	by string
-}
-
-// stream is a long one: a message every 200 ms, each of which is echoed.
-type stream struct {
-	start time.Time
-	via   netip.Addr
-	mu    sync.Mutex
-	last  time.Time
-	ended time.Time
-	err   error
 }
 
 type options struct {
@@ -311,188 +255,6 @@ func (a *arena) dialAs(who string) func(context.Context, string, string) (net.Co
 	}
 }
 
-func serve(t *testing.T, h *testenv.Host, port uint16, f func(net.Conn)) {
-	t.Helper()
-	if err := h.Serve(port, f); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func addrOf(a net.Addr) netip.Addr {
-	return a.(*net.TCPAddr).AddrPort().Addr().Unmap()
-}
-
-// web answers GET / in few bytes and GET /64k in many. The first line tells
-// through which endpoint it was asked.
-func (a *arena) web(c net.Conn) {
-	r := bufio.NewReader(c)
-	line, err := r.ReadString('\n')
-	if err != nil {
-		return
-	}
-	for h := line; h != "\r\n"; {
-		if h, err = r.ReadString('\n'); err != nil {
-			return
-		}
-	}
-	fmt.Fprintf(c, "via %s\n", addrOf(c.RemoteAddr()))
-	if strings.HasPrefix(line, "GET /64k") {
-		_, _ = c.Write(make([]byte, 64<<10))
-	}
-}
-
-// answerAny answers whatever comes first.
-func answerAny(c net.Conn) {
-	if _, err := c.Read(make([]byte, 4096)); err == nil {
-		fmt.Fprintf(c, "via %s\n", addrOf(c.RemoteAddr()))
-	}
-}
-
-// open asks the relay for a destination, as a client of the given name.
-func (a *arena) open(ctx context.Context, client, destination string) (net.Conn, error) {
-	c, err := a.isp.DialContext(ctx, "tcp", "127.0.0.1:1080")
-	if err != nil {
-		return nil, err
-	}
-	d, err := proxy.SOCKS5("tcp", "", &proxy.Auth{User: client, Password: "-"}, nil)
-	if err != nil {
-		return nil, err
-	}
-	dialer := d.(interface {
-		DialWithConn(context.Context, net.Conn, string, string) (net.Addr, error)
-	})
-	if _, err := dialer.DialWithConn(ctx, c, "tcp", destination); err != nil {
-		c.Close()
-		return nil, err
-	}
-	return c, nil
-}
-
-// client sends a request every 2.5 s, at its own moments.
-func (a *arena) client(ctx context.Context, n int, path string) {
-	name := fmt.Sprintf("client-%d", n)
-	wait := time.Duration(n) * 50 * time.Millisecond
-	var asked sync.WaitGroup
-	defer asked.Wait()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		wait = 2500 * time.Millisecond
-		asked.Go(func() {
-			r := a.ask(name, "site.lab:"+a.suite.port, path)
-			a.mu.Lock()
-			a.requests = append(a.requests, r)
-			a.mu.Unlock()
-		})
-	}
-}
-
-// ask makes one request and waits for its first byte, or all of an object.
-func (a *arena) ask(client, destination, path string) (r request) {
-	r.start = time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	c, err := a.open(ctx, client, destination)
-	if err != nil {
-		r.err = fmt.Errorf("CONNECT after %v: %w", time.Since(r.start), err)
-		return r
-	}
-	defer c.Close()
-	_ = c.SetDeadline(r.start.Add(patience))
-	flight := a.suite.flight
-	if path != "" {
-		flight = []byte("GET " + path + " HTTP/1.1\r\nHost: site.lab\r\n\r\n")
-	}
-	if _, err := c.Write(flight); err != nil {
-		r.err = fmt.Errorf("first flight: %w", err)
-		return r
-	}
-	first := bufio.NewReader(c)
-	if _, err := first.Peek(1); err != nil {
-		r.err = fmt.Errorf("first byte after %v: %w", time.Since(r.start), err)
-		return r
-	}
-	r.took = time.Since(r.start)
-	line, err := first.ReadString('\n')
-	if err != nil {
-		return r
-	}
-	r.via, _ = netip.ParseAddr(strings.TrimSpace(strings.TrimPrefix(line, "via ")))
-	if path == "/64k" {
-		n, _ := io.Copy(io.Discard, first)
-		r.whole = n == 64<<10
-	} else {
-		r.whole = true
-	}
-	return r
-}
-
-// long keeps a stream open: when it is cut, the next one is asked for at once,
-// which is a request like any other.
-func (a *arena) long(ctx context.Context, name string) {
-	for ctx.Err() == nil {
-		asked := time.Now()
-		limit, cancel := context.WithTimeout(ctx, patience)
-		c, err := a.open(limit, name, "site.lab:7")
-		cancel()
-		if ctx.Err() != nil {
-			if err == nil {
-				c.Close()
-			}
-			return
-		}
-		if err == nil {
-			s := &stream{start: asked}
-			a.mu.Lock()
-			a.streams = append(a.streams, s)
-			a.mu.Unlock()
-			a.echo(ctx, s, c)
-			continue
-		}
-		a.mu.Lock()
-		a.requests = append(a.requests, request{start: asked, err: fmt.Errorf("a long stream: %w", err)})
-		a.mu.Unlock()
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
-	}
-}
-
-func (a *arena) echo(ctx context.Context, s *stream, c net.Conn) {
-	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { c.Close() })
-	defer stop()
-	r := bufio.NewReader(c)
-	line, err := r.ReadString('\n')
-	s.mu.Lock()
-	s.via, _ = netip.ParseAddr(strings.TrimSpace(strings.TrimPrefix(line, "via ")))
-	s.mu.Unlock()
-	for err == nil {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(200 * time.Millisecond):
-		}
-		if _, err = c.Write([]byte("ping")); err != nil {
-			break
-		}
-		if _, err = io.ReadFull(r, make([]byte, 4)); err == nil {
-			s.mu.Lock()
-			s.last = time.Now()
-			s.mu.Unlock()
-		}
-	}
-	if ctx.Err() == nil {
-		s.mu.Lock()
-		s.ended, s.err = time.Now(), err
-		s.mu.Unlock()
-	}
-}
-
 // active lists the endpoints that serve now, in a fixed order.
 func (a *arena) active() (hosts []*testenv.Host) {
 	for _, h := range a.endpoints {
@@ -504,22 +266,3 @@ func (a *arena) active() (hosts []*testenv.Host) {
 }
 
 func (a *arena) inState(s policy.State) int { return len(a.pool.InState(s)) }
-
-// long streams so far, those that have ended included.
-func (a *arena) longs() []*stream {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clone(a.streams)
-}
-
-// since is a copy of the requests that were started at t or later.
-func (a *arena) since(t time.Time) (rs []request) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, r := range a.requests {
-		if !r.start.Before(t) {
-			rs = append(rs, r)
-		}
-	}
-	return rs
-}
