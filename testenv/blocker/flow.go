@@ -32,7 +32,9 @@ type concern struct {
 	named bool
 	// residual is true if the rule strikes for what an earlier flow has shown.
 	residual bool
-	buckets  [Down + 1]bucket
+	// marked is true once the flow has opened a window of residual blocking.
+	marked  bool
+	buckets [Down + 1]bucket
 }
 
 // bucket is a token bucket, in bytes.
@@ -60,7 +62,7 @@ func (f *Flow) Decide(rules *RuleSet, residue *Residue, p Packet, now time.Time)
 		f.pass(p.Dir, p.Size)
 	default:
 		f.pass(p.Dir, d.Pass)
-		f.linger(residue, d.Rule, now)
+		f.linger(residue, d.Rule, p.Kind, now)
 	}
 	return d
 }
@@ -105,7 +107,7 @@ func (f *Flow) consider(rules *RuleSet, residue *Residue, now time.Time) {
 		n := concern{rule: c, named: c.names == nil}
 		for i := range before {
 			if before[i].rule.id == c.id {
-				n.buckets, n.residual = before[i].buckets, before[i].residual
+				n.buckets, n.residual, n.marked = before[i].buckets, before[i].residual, before[i].marked
 				n.named = n.named || before[i].named && before[i].rule.names != nil
 			}
 		}
@@ -203,13 +205,21 @@ func (b *bucket) police(do *Action, size int, now time.Time) Decision {
 	return Decision{}
 }
 
-func (f *Flow) linger(residue *Residue, id RuleID, now time.Time) {
+// linger opens a window of residual blocking when the flow is first struck. What
+// is struck within one is an attempt if it opens a flow.
+func (f *Flow) linger(residue *Residue, id RuleID, k Kind, now time.Time) {
 	if residue == nil {
 		return
 	}
 	for i := range f.concerns {
-		if c := f.concerns[i].rule; c.id == id && c.rule.Do.window > 0 && (c.rule.Do.renews || !f.concerns[i].residual) {
-			residue.mark(id, f.Client.Addr(), f.Server, now.Add(c.rule.Do.window))
+		c := &f.concerns[i]
+		do := &c.rule.rule.Do
+		if c.rule.id != id || do.window == 0 {
+			continue
+		}
+		if renews := c.residual && do.renews && k == Syn; renews || !c.residual && !c.marked {
+			c.marked = true
+			residue.mark(id, f.Client.Addr(), f.Server, now.Add(do.window))
 		}
 	}
 }
