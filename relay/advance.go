@@ -23,7 +23,7 @@ const (
 func (r *race) advance(now time.Time) (time.Time, error) {
 	if !now.Before(r.deadline) {
 		if r.refused != nil {
-			return now, r.refused.answer()
+			return now, r.refuse(r.refused)
 		}
 		return now, errPatience
 	}
@@ -100,7 +100,7 @@ func (r *race) lateness(a *attempt, now time.Time) (due time.Time, overdue bool)
 func (r *race) exhausted(now, wake time.Time) (time.Time, error) {
 	if r.refused != nil && !r.requesting() {
 		// A second opinion is not to be had: the first one stands.
-		return now, r.refused.answer()
+		return now, r.refuse(r.refused)
 	}
 	if !r.requesting() && r.left.heard() {
 		ep := r.left.again()

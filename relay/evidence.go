@@ -7,8 +7,12 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/policy"
 )
 
-// tell gives evidence to the pool.
+// tell gives evidence to the pool. What our own host has failed at, or has given
+// up, is none.
 func (s *Server) tell(ep *pool.Endpoint, ev policy.Evidence) {
+	if ev.Outcome == policy.None || ev.Outcome == policy.Local {
+		return
+	}
 	if f := s.config.Evidence; f != nil {
 		f(ep, ev)
 	}

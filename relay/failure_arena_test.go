@@ -142,6 +142,8 @@ type options struct {
 	quiet bool
 	// spread has three providers, at round trips of 20, 60 and 100 ms.
 	spread bool
+	// halves has two providers, with one prefix each.
+	halves bool
 	// loss is the share of packets lost at random.
 	loss float64
 }
@@ -161,6 +163,12 @@ func (o options) sites() ([]site, time.Duration) {
 			{"google", []string{"35.192.0.0/16"}, 25 * time.Millisecond},
 			{"azure", []string{"51.136.0.0/16"}, 45 * time.Millisecond},
 		}, 5 * time.Millisecond
+	}
+	if o.halves {
+		return []site{
+			{"amazon", []string{"52.58.0.0/16"}, oneWay},
+			{"google", []string{"35.192.0.0/16"}, oneWay},
+		}, oneWay
 	}
 	return []site{
 		{"amazon", []string{"52.58.0.0/16", "18.196.0.0/16"}, oneWay},

@@ -43,7 +43,8 @@ func (r *race) failed(a *attempt) error {
 		errors.As(a.err, &v.reply)
 		if v.reply == upstream.ConnectionRefused || r.refused != nil {
 			// The destination's own word, or the same from two endpoints.
-			return v.answer()
+			r.tellRefusal(&v, time.Now(), false)
+			return r.refuse(&v)
 		}
 		r.refused = &v
 		r.server.stats.secondOpinions.Add(1)
@@ -84,16 +85,34 @@ func (r *race) granted(a *attempt) {
 		Outcome: policy.Answered, Asked: a.request.asked, At: now, Took: now.Sub(a.request.asked),
 	})
 	if r.refused != nil {
-		r.blame(r.refused, now)
+		r.tellRefusal(r.refused, now, true)
 	}
 	for i := range r.broken {
-		r.blame(&r.broken[i], now)
+		r.tellRefusal(&r.broken[i], now, true)
+	}
+	for _, b := range r.running {
+		// It was asked before the one that has granted, and is silent yet. Once
+		// that is chance; time and again it has no way out.
+		if asked := b.request.asked; !asked.IsZero() && b.endpoint != a.endpoint && now.Sub(asked) >= policy.ShortestSilence {
+			r.tellRequest(b.endpoint, policy.Evidence{Outcome: policy.Overdue, Asked: asked, At: now, Elsewhere: true})
+		}
 	}
 }
 
-// blame reports a refusal, now that another endpoint has granted the request.
-func (r *race) blame(v *refusal, now time.Time) {
-	ev := policy.Evidence{Outcome: v.outcome, Asked: v.asked, At: now, Elsewhere: true}
+// refuse ends the race with a refusal, which stands. The first one, if there is
+// another, stands as well: whoever refuses every destination is not to pass for
+// the bearer of their answers, whatever the reply.
+func (r *race) refuse(v *refusal) error {
+	if r.refused != nil {
+		r.tellRefusal(r.refused, time.Now(), false)
+	}
+	return v.answer()
+}
+
+// tellRefusal reports a refusal, elsewhere if another endpoint has granted the
+// request since.
+func (r *race) tellRefusal(v *refusal, now time.Time, elsewhere bool) {
+	ev := policy.Evidence{Outcome: v.outcome, Asked: v.asked, At: now, Elsewhere: elsewhere}
 	if v.outcome == policy.Refused {
 		ev.Reply = uint8(v.reply)
 	}

@@ -68,6 +68,10 @@ type gaze struct {
 	armed   time.Time // since when
 	settled bool      // this silence has been looked into
 
+	down, up  trickle
+	saySlow   time.Time // not to be called slow before
+	slowPause time.Duration
+
 	rested bool      // this silence has been taken for a rest
 	next   time.Time // not to be looked at before, unless something is sent
 	lastUp int64     // the stream's, at the last look
@@ -188,7 +192,7 @@ func (w *watch) look(now time.Time) (pause time.Duration, more bool) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.slow = !active
+	w.sleepy = !active
 	if active {
 		return lookFast, true
 	}
@@ -209,6 +213,7 @@ func (w *watch) examine(s *sight) {
 	}
 	g.pace(s)
 	g.doze(s)
+	w.slow(s, g)
 	silent := w.silent(s, g)
 	if silent && !s.flowing {
 		s.stream.lose(false)

@@ -17,11 +17,13 @@ type watch struct {
 	streams map[*pool.Endpoint]map[*stream]*watched
 	count   int
 	ticking bool
-	slow    bool
+	sleepy  bool
 	hurry   chan struct{} // wakes the ticker from a long pause
 
 	list []glance               // scratch of the ticker
 	said map[*pool.Endpoint]int // streams called silent in this look
+
+	rates rates // belongs to the ticker
 }
 
 // watched is a stream's place in the watch.
@@ -47,6 +49,7 @@ func (w *watch) add(t *stream, ep *pool.Endpoint) {
 		w.streams = make(map[*pool.Endpoint]map[*stream]*watched)
 		w.hurry = make(chan struct{}, 1)
 		w.said = make(map[*pool.Endpoint]int)
+		w.rates = make(rates)
 	}
 	if w.streams[ep] == nil {
 		w.streams[ep] = make(map[*stream]*watched)
@@ -56,8 +59,8 @@ func (w *watch) add(t *stream, ep *pool.Endpoint) {
 	if !w.ticking {
 		w.ticking = true
 		w.server.work.Go(w.tick)
-	} else if w.slow {
-		w.slow = false
+	} else if w.sleepy {
+		w.sleepy = false
 		select {
 		case w.hurry <- struct{}{}:
 		default:

@@ -126,7 +126,7 @@ func (o *checkOptions) look(ctx context.Context, p *program, with examiner, spec
 		all[i] = i
 	}
 	straight := func(i int) finding {
-		return conclude(specs[i], with.Probe(ctx, specs[i], policy.Look{Depth: policy.Carry, Doubtful: true}))
+		return conclude(specs[i], with.Probe(ctx, specs[i], policy.Look{Depth: policy.Carry, Doubtful: true, Patience: handshake}))
 	}
 	o.pass(ctx, p, all, findings, straight)
 	if len(o.probes.targets) > 0 && slices.ContainsFunc(findings, func(f finding) bool { return f.look.Down.Outcome == policy.Answered }) {
@@ -138,6 +138,10 @@ func (o *checkOptions) look(ctx context.Context, p *program, with examiner, spec
 	o.elsewhere(ctx, p, with, specs, findings)
 	return findings
 }
+
+// handshake is how long a TCP handshake may take before an endpoint is called silent:
+// long enough for a repeated SYN, and for a way over a satellite.
+const handshake = 2 * time.Second
 
 // pass looks at the endpoints with the given indices, some at a time.
 func (o *checkOptions) pass(ctx context.Context, p *program, indices []int, findings []finding, look func(i int) finding) {

@@ -35,21 +35,11 @@ func (o *checkOptions) elsewhere(ctx context.Context, p *program, with examiner,
 	first := slices.Clone(findings)
 	o.pass(ctx, p, unwell, findings, func(i int) finding {
 		others := helpers(specs, live, i)
-		look := policy.Look{Depth: policy.Carry, Doubtful: true, Views: viewpoints(others), Egress: &others[0]}
-		usual := make(chan float64, 1)
+		look := policy.Look{Depth: policy.Carry, Doubtful: true, Patience: handshake, Views: viewpoints(others), Egress: &others[0]}
 		if x := first[i].look; slow(x) {
-			look.Size = compareSize
-			look.OneWay = !slowed(x.Up, x)
-			go func() {
-				x := with.Probe(ctx, others[0], policy.Look{Depth: policy.Carry, Size: compareSize, OneWay: true})
-				usual <- x.Down.Rate
-			}()
-		} else {
-			usual <- 0
+			look.Size, look.OneWay = compareSize, !slowed(x.Up, x)
 		}
-		x := with.Probe(ctx, specs[i], look)
-		x.Usual = <-usual
-		return conclude(specs[i], x)
+		return conclude(specs[i], with.Probe(ctx, specs[i], look))
 	})
 }
 

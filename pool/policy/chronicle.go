@@ -12,14 +12,14 @@ func (g *Group) chronicle(i int, to State, c Conclusion, now time.Time) Conclusi
 	r := &g.records[i]
 	p := g.past(i)
 	lost := to == Dead && c.Verdict != Misconfigured
-	if lost {
-		if s, ok := p.days.schedule(); ok && s.covers(now) {
-			c.Why += "; " + s.String()
-		}
-	}
 	books := [...]*almanac{&p.days, g.area(r.prefix)}
 	for _, a := range books {
 		r.enter(a, now)
+	}
+	if s, ok := p.days.schedule(); ok && lost && s.covers(now) {
+		c.Why += "; " + s.String()
+	}
+	for _, a := range books {
 		if lost {
 			a.trouble = c.Verdict
 		}

@@ -120,6 +120,14 @@ func concludeCarried(x Examination) Conclusion {
 // concludePassage judges one direction; it is false if that went well, or tells
 // nothing.
 func concludePassage(x Examination, p Passage, way string) (Conclusion, bool) {
+	if x.Egress == Answered && p.Bytes == 0 {
+		switch p.Outcome {
+		case Refused, Silent, Closed:
+			// It reaches an endpoint that is well: the target is to blame.
+			return Conclusion{}, false
+		default:
+		}
+	}
 	switch p.Outcome {
 	case None:
 		return Conclusion{}, false

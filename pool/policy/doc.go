@@ -6,7 +6,8 @@
 // answers was put on the wire. When evidence raises doubt, the endpoint is
 // examined, and an [Examination] says what came of that. A [Group] holds the
 // [State] of every endpoint of one relay, moves it as evidence and examinations
-// come in, and says what to do next.
+// come in, and says what to do next. What it concludes of one endpoint it believes
+// of the neighbours as well, up to a point ([Belief]).
 //
 // Everything here is a function of values and a given time. There is no
 // goroutine, clock, network or lock, and only the standard library is imported,

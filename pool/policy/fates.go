@@ -67,3 +67,34 @@ func (f *fates) find(destination uint64, now time.Time) *fate {
 	f.list[oldest] = fate{destination: destination}
 	return &f.list[oldest]
 }
+
+// holdFor is how long it is waited where flows to a single destination stop at one
+// endpoint, until it shows if they do so at others, which are to carry them now.
+const holdFor = 5 * time.Second
+
+// damned says whether the flows of clients alone condemn i: those to several
+// destinations do, those to one only if they stop nowhere else.
+func (g *Group) damned(i int, now time.Time) bool {
+	r := &g.records[i]
+	if !r.stops.damning(now) {
+		return false
+	}
+	_, only := r.stops.dead(now)
+	if only == 0 {
+		return true
+	}
+	return now.Sub(r.Since) >= holdFor && r.State == Suspect && g.fates.find(only, now).n < 2
+}
+
+// hold has a suspect wait for its verdict by the flows of clients: one greeting, to
+// show that it is them and not the path, at once if they are to several
+// destinations, else when it is known if they stop elsewhere.
+func (g *Group) hold(i int, now time.Time) {
+	r := &g.records[i]
+	r.confirm = Stalled
+	at := now
+	if !g.damned(i, now) {
+		at = later(now, r.Since.Add(holdFor))
+	}
+	g.confirm(i, at)
+}

@@ -73,6 +73,7 @@ func FuzzGroup(f *testing.F) {
 					carried:  policy.Outcome(b / 12 % 12),
 					took:     time.Duration(b) * 10 * time.Millisecond,
 				}
+				d.outside[i] = policy.Outcome(next() % 12)
 			case 7:
 				n := next()
 				d.control = n < 128

@@ -31,6 +31,9 @@ type Record struct {
 	answered, seen, used time.Time
 	// carried is when it last showed that it carries enough bytes.
 	carried time.Time
+	// proved is the same, but only for what really was carried: where nothing could
+	// be, that counts as carried too.
+	proved time.Time
 	// doubt is when the earliest question was asked that is still unanswered.
 	// failures counts those since the last answer.
 	doubt    time.Time
@@ -49,10 +52,12 @@ type Record struct {
 	// compare asks for the next download to be held against another's, and
 	// reached says that it has lately got through to an endpoint that is well.
 	compare bool
-	// larger asks for the next transfer to be as large as stops says, and egress
-	// counts how often in a row no other endpoint was reached through it.
-	larger  bool
-	egress  int
+	// larger asks for the next transfer to be as large as stops says, and broken
+	// counts what else went wrong with transfers since one went well.
+	larger bool
+	// closely asks for the next examination to be as that of a suspect.
+	closely bool
+	broken  int
 	reached time.Time
 	// life is when a flow through it that had been silent last moved again.
 	life time.Time
@@ -219,7 +224,7 @@ func (g *Group) move(i int, e Event, now time.Time, c Conclusion) {
 		r.examine = time.Time{}
 	}
 	if to != Suspect {
-		r.doubt, r.failures, r.stops.n, r.refusals, r.egress, r.confirm = time.Time{}, 0, 0, 0, 0, None
+		r.doubt, r.failures, r.stops.n, r.refusals, r.broken, r.confirm = time.Time{}, 0, 0, 0, 0, None
 		r.transfer = r.transfer && to == Dead
 	}
 	g.tell(i, from)

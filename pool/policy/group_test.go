@@ -106,8 +106,8 @@ func TestSecondOverdueSuspects(t *testing.T) {
 func TestAnswerClears(t *testing.T) {
 	d := settled(t)
 	i := d.group.Slots()[0]
-	asked := d.now
-	d.see(i, policy.Connect, policy.Silent)
+	asked := d.now.Add(-roundTrip)
+	d.see(i, policy.Connect, policy.Reset)
 	d.group.Answered(i, asked.Add(-time.Second), d.now)
 	if s := d.group.Record(i).State; s != policy.Suspect {
 		t.Errorf("an answer to an earlier question: want suspect, got %s", s)
@@ -117,7 +117,7 @@ func TestAnswerClears(t *testing.T) {
 		t.Errorf("an answer to a later question: want active in slot 0, got %s in %d", r.State, r.Slot)
 	}
 	// Silence after a question that is older than the latest answer is none.
-	d.group.Observe(i, policy.Evidence{Phase: policy.Connect, Outcome: policy.Silent, Asked: asked, At: d.now})
+	d.group.Observe(i, policy.Evidence{Phase: policy.Connect, Outcome: policy.Silent, Asked: asked.Add(-silence), At: d.now})
 	if s := d.group.Record(i).State; s != policy.Active {
 		t.Errorf("stale silence: want active, got %s", s)
 	}
@@ -300,8 +300,8 @@ func TestRestoreBetweenLooks(t *testing.T) {
 func TestWithoutExaminations(t *testing.T) {
 	d := newDriver(t, 4, policy.Limits{}, 1)
 	d.set(unseen, 0, 1, 2, 3)
-	d.run(time.Second)
-	d.see(0, policy.Connect, policy.Silent)
+	d.run(2 * time.Second)
+	d.see(0, policy.Connect, policy.Silent, func(ev *policy.Evidence) { ev.Asked = d.now.Add(-silence) })
 	d.run(10 * time.Second)
 	if s := d.group.Record(0).State; s != policy.Suspect {
 		t.Errorf("want suspect, got %s", s)

@@ -11,7 +11,8 @@ func (g *Group) inquire(i int, now time.Time) Action {
 	r := &g.records[i]
 	a := Action{Kind: Examine, Endpoint: i, Depth: r.depth, Loss: g.lossOf(i, now)}
 	r.depth = Greet
-	doubtful := g.sampled(i) || r.doubtful()
+	doubtful := g.sampled(i) || r.doubtful() || r.closely
+	r.closely = false
 	r.thorough = doubtful
 	doubted := doubtful || r.State == Dead || r.State == Probation
 	if doubted {
@@ -39,7 +40,7 @@ func (g *Group) inquire(i int, now time.Time) Action {
 		a.Doubtful, a.Views = true, g.sightlines(i)
 		a.Size, a.OneWay = slowSize, true
 	}
-	if r.larger {
+	if r.larger || doubtful && r.stops.beyond(0) {
 		a.Size, a.OneWay = r.stops.look()
 	}
 	return a

@@ -163,7 +163,7 @@ func (g *Group) carried(i int, x Examination) {
 	r.compare, r.larger = false, false
 	c := Conclude(x)
 	switch {
-	case c.Verdict != Alive && c.Verdict != Unknown, x.Down.Outcome == Closed, x.Up.Outcome == Closed:
+	case c.Verdict != Alive && (c.Verdict != Unknown || c.Cause == Closed):
 		g.carriedBadly(i, x, c)
 		return
 	case x.slow() && x.Usual == 0 && !compared && g.other(i) >= 0:
@@ -172,7 +172,10 @@ func (g *Group) carried(i int, x Examination) {
 		g.examineAt(i, x.At, Carry)
 		return
 	}
-	r.carried, r.egress = x.At, 0
+	r.carried, r.broken = x.At, 0
+	if x.Down.Outcome == Answered {
+		r.proved = x.At
+	}
 	switch {
 	case r.State != Suspect || !r.transfer:
 		g.passed(i, x)
@@ -182,8 +185,10 @@ func (g *Group) carried(i int, x Examination) {
 	case r.stops.beyond(x.Size):
 		r.larger = true
 		g.examineAt(i, x.At, Carry)
-	case r.stops.damning(x.At):
+	case g.damned(i, x.At):
 		g.judgeByTraffic(i, x.At)
+	case r.stops.damning(x.At):
+		g.hold(i, x.At)
 	default:
 		g.passed(i, x)
 	}
@@ -257,11 +262,18 @@ const fewestStops = 5
 // flow is not.
 func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 	r := &g.records[i]
+	if r.State == Active && c.Verdict == NoEgress && x.Down.Outcome == Answered && r.broken == 0 {
+		// One greeting through it that got lost somewhere is no reason for doubt.
+		r.broken++
+		r.closely = true
+		g.examineAt(i, x.At, Carry)
+		return
+	}
 	switch r.State {
 	case Active:
-		stops, egress, refusals := r.stops.n, r.egress, r.refusals
+		stops, broken, refusals := r.stops.n, r.broken, r.refusals
 		g.move(i, Doubted, x.At, Conclusion{Cause: c.Cause, Why: c.Why})
-		r.stops.n, r.egress, r.refusals = stops, egress, refusals
+		r.stops.n, r.broken, r.refusals = stops, broken, refusals
 	case Suspect, Probation:
 	default:
 		return // the dead are judged in retested, the others are not in use
@@ -270,32 +282,32 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 	enough := max(Enough(x.Loss), fewestStops)
 	r.stops.seen(x)
 	if _, bad := concludeEgress(x); bad {
-		r.egress++
+		r.broken++
 	}
 	if x.Down.Outcome == Refused {
-		r.egress++
+		r.broken++
 	}
 	if x.Down.Outcome == Closed && x.Down.Bytes == 0 {
-		r.egress += max(x.Down.Stopped, 1)
+		r.broken += max(x.Down.Stopped, 1)
 	}
 	sure := false
 	switch {
 	case c.Cause == Stalled || c.Verdict == NoEgress && x.Down.Outcome == Silent:
-		sure = r.stops.n >= enough
+		sure = r.stops.n >= enough || c.Verdict == NoEgress && r.stops.n+r.broken >= enough
 		if sure && r.State == Suspect {
 			r.confirm = c.Cause
 			g.confirm(i, x.At)
 			return
 		}
 	case c.Verdict == NoEgress:
-		sure = r.egress+r.refusals >= enough
+		sure = r.broken+r.refusals >= enough
 		if c.Cause == Refused {
-			sure = r.egress+r.refusals >= enoughRefusals // which are answers, and never lost
+			sure = r.broken+r.refusals >= enoughRefusals // which are answers, and never lost
 		}
 	default:
 		// Thrice reset, or slow beside others, is no chance.
-		r.egress++
-		sure = r.egress >= 3
+		r.broken++
+		sure = r.broken >= 3
 		r.compare = c.Cause == Slowed
 	}
 	if sure {
@@ -320,6 +332,13 @@ func (g *Group) confirmed(i int, cause Outcome, now time.Time) {
 	r := &g.records[i]
 	if cause == Silent {
 		g.condemn(i, now, Conclusion{NoEgress, Silent, .8, "answers the greeting, and carries nothing"})
+		return
+	}
+	if r.stops.n < fewestStops && !g.damned(i, now) {
+		// It was the name of a destination, as it turns out.
+		r.confirm = None
+		g.quiesce(i, now)
+		g.clear(i, now, Conclusion{Alive, None, .9, "flows to one destination stop, here and elsewhere"})
 		return
 	}
 	g.condemn(i, now, Conclusion{Frozen, Stalled, .98, r.stops.String() + ", while greetings are answered"})

@@ -10,6 +10,10 @@ import (
 // other, while single lulls, far apart, are what idle destinations look like.
 const stallMemory = time.Minute
 
+// ShortestSilence is how long a question must have been without an answer before
+// that is called silence.
+const ShortestSilence = time.Second
+
 // enoughStops is how many flows must have stopped, one soon after the other, to
 // keep new requests away while that is looked into.
 const enoughStops = 2
@@ -49,6 +53,9 @@ func (g *Group) answered(i int, asked, at time.Time) {
 	if !r.doubt.After(asked) {
 		r.doubt, r.failures = time.Time{}, 0
 	}
+	if r.stops.waits > 0 {
+		g.ripen(i, asked, at)
+	}
 	if r.State == Suspect && !r.transfer && r.doubt.IsZero() {
 		g.clear(i, at, Conclusion{Alive, None, .95, "answers again"})
 	}
@@ -83,8 +90,8 @@ func (g *Group) Observe(i int, ev Evidence) {
 	if r.doubt.IsZero() || ev.Asked.Before(r.doubt) {
 		r.doubt = ev.Asked
 	}
-	if took := ev.At.Sub(ev.Asked); ev.Outcome == Silent && took >= time.Second && took < 4*r.rtt {
-		ev.Outcome = Overdue // its way is that long
+	if ev.Outcome == Silent && ev.At.Sub(ev.Asked) < max(ShortestSilence, 4*r.rtt) {
+		ev.Outcome = Overdue // it may yet be slow
 	}
 	r.failures++
 	if r.State != Active {
@@ -106,6 +113,8 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 	}
 	pathFine := r.answered.After(ev.Asked)
 	switch {
+	case ev.Outcome == Overdue && ev.Elsewhere:
+		g.lookInto(i, ev.At) // does it reach anything?
 	case ev.Outcome == Overdue:
 		g.examineAt(i, ev.At, Greet)
 	case ev.Outcome == Silent && ev.Phase == Transfer && pathFine:
@@ -119,8 +128,7 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		switch {
 		case r.stops.damning(ev.At):
 			g.suspect(i, ev, r.stops.String(), true)
-			r.confirm = Stalled
-			g.confirm(i, ev.At)
+			g.hold(i, ev.At)
 		case r.stops.n >= enoughStops+g.noise(i, ev.At):
 			g.suspect(i, ev, r.stops.String(), true)
 			g.examineAt(i, ev.At, Carry)
@@ -128,10 +136,15 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 			g.lookInto(i, ev.At)
 		}
 	case ev.Outcome == Silent && ev.Phase == Transfer:
+		r.stops.wait(ev)
+		if r.failures++; r.failures <= g.noise(i, ev.At) {
+			g.examineAt(i, ev.At, Carry)
+			r.closely = true
+			return
+		}
 		if r.doubt.IsZero() || ev.Asked.Before(r.doubt) {
 			r.doubt = ev.Asked
 		}
-		r.failures++
 		g.suspect(i, ev, "a stream's path is silent", false)
 		// Deep at once: if the greeting is answered, a freeze after few bytes may
 		// be what silenced the stream.
@@ -149,10 +162,13 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 			g.suspect(i, ev, fmt.Sprintf("a stream stopped after %d KiB", ev.Bytes>>10), true)
 		}
 		g.examineAt(i, ev.At, Carry)
+		r.closely = true
 	case ev.Outcome == Resumed:
 		g.resumed(i, ev)
 	case ev.Outcome == Slowed:
+		// It may be the destination that is slow.
 		r.compare = true
+		r.broken = max(r.broken, 1)
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Refused:
 		if !ev.Elsewhere {
@@ -185,14 +201,36 @@ func (g *Group) noise(i int, now time.Time) int {
 	return int(math.Round(g.records[i].alarms.count(now) + perLoss*max(g.lossOf(i, now)-assumedLoss, 0)))
 }
 
+// ripen takes up the flows that are silent while the path is not, as an answer has
+// just shown.
+func (g *Group) ripen(i int, asked, now time.Time) {
+	r := &g.records[i]
+	before := r.stops.n
+	r.stops.ripen(asked, now, func(destination uint64) bool { return g.stopped(destination, i, now) })
+	switch {
+	case r.State != Active && r.State != Suspect:
+	case r.stops.damning(now):
+		if r.State == Active {
+			stops := r.stops.n
+			g.move(i, Doubted, now, Conclusion{Cause: Stalled, Why: r.stops.String()})
+			r.stops.n = stops
+		}
+		r.transfer = true
+		g.hold(i, now)
+	case r.stops.n > before && r.State == Suspect:
+		r.transfer = true
+		r.Cause, r.Why = Stalled, r.stops.String()
+		g.examineAt(i, now, Carry)
+	}
+}
+
 // lookInto has i examined deeply, unless it has been just now: what is no reason
 // for doubt need not be looked into more often than that.
 func (g *Group) lookInto(i int, now time.Time) {
 	const often = 10 * time.Second
 	r := &g.records[i]
-	if last := later(r.carried, r.begun); now.Sub(last) >= often || last.IsZero() {
-		g.examineAt(i, now, Carry)
-	}
+	g.examineAt(i, later(now, r.carried.Add(often)), Carry)
+	r.closely = true
 }
 
 // resumed takes back a stall. When all are taken back, so is the doubt that they
@@ -200,6 +238,9 @@ func (g *Group) lookInto(i int, now time.Time) {
 func (g *Group) resumed(i int, ev Evidence) {
 	r := &g.records[i]
 	r.life = later(r.life, ev.At)
+	if r.stops.resume(ev.Destination) {
+		return
+	}
 	r.stops.n = max(0, r.stops.n-1)
 	if r.State != Suspect || !r.transfer || r.Cause != Stalled || r.stops.n > 0 || r.confirm != None {
 		return

@@ -16,6 +16,9 @@ const (
 	// many of them are sent before the first acknowledgement (RFC 6928).
 	segment     = 1448
 	firstWindow = 10
+	// shortest is the least round trip that rates are reckoned with: below it they
+	// tell of the machines, and not of the path.
+	shortest = 5 * time.Millisecond
 	// rtoMin is the least timeout of a sender beyond its round trip (Linux).
 	rtoMin = 200 * time.Millisecond
 )
@@ -78,5 +81,7 @@ func (x Examination) allowed(p Passage) float64 {
 	if size <= 0 {
 		size = DefaultSize
 	}
-	return Allowed(max(p.Bytes, size*3/4), x.RTT, x.Loss)
+	// A handshake is lost if either of two segments is.
+	segments := 1 - math.Sqrt(1-min(x.Loss, .99))
+	return Allowed(max(p.Bytes, size*3/4), max(x.RTT, shortest), segments)
 }

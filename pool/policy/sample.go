@@ -120,7 +120,7 @@ func (g *Group) advanceSample(s *sample, now time.Time) bool {
 func (g *Group) shows(i int, s *sample) bool {
 	r := &g.records[i]
 	if s.carry {
-		return !r.carried.Before(s.since)
+		return !r.proved.Before(s.since)
 	}
 	return !r.answered.Before(s.since)
 }

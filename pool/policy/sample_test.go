@@ -17,8 +17,7 @@ func neighbours(t *testing.T) *driver {
 	t.Helper()
 	d := newDriver(t, 0, policy.Limits{Active: 16}, 1)
 	for i := range 32 {
-		addr := netip.AddrFrom4([4]byte{[]byte{52, 34}[i/8%2], []byte{58, 90}[i/8%2], byte(i), 1})
-		d.add(policy.Spec{Host: addr.String(), Port: 1080, Addr: addr, Provider: []string{"aws", "gcp"}[i/8%2]})
+		d.add(around(i))
 		if i == 15 {
 			d.advance()
 		}
@@ -28,6 +27,12 @@ func neighbours(t *testing.T) *driver {
 		t.Fatalf("active: %v", got)
 	}
 	return d
+}
+
+// around is endpoint i of neighbours.
+func around(i int) policy.Spec {
+	addr := netip.AddrFrom4([4]byte{[]byte{52, 34}[i/8%2], []byte{58, 90}[i/8%2], byte(i), 1})
+	return policy.Spec{Host: addr.String(), Port: 1080, Addr: addr, Provider: []string{"aws", "gcp"}[i/8%2]}
 }
 
 // block drops what is sent to endpoints; others still reach them.
@@ -230,5 +235,35 @@ func TestUnblockedIsNotSuspected(t *testing.T) {
 	d.run(20 * time.Minute)
 	if got := d.suspected(); len(got) > 0 {
 		t.Errorf("suspected: %v\n%s", got, d.story(time.Minute))
+	}
+}
+
+// Canaries come out of a burning prefix last, even though fewer of its provider
+// are silent.
+func TestNoCanaryFromWhatBurns(t *testing.T) {
+	d := neighbours(t)
+	d.block(0, 1, 2, 3, 4, 5, 6, 7)
+	d.traffic(200 * time.Millisecond)
+	d.run(3 * time.Second)
+	if got := d.in(policy.Dead); len(got) != 8 {
+		t.Fatalf("dead: %v", got)
+	}
+	for i := range 4 { // whoever stays in reserve, there must be some of either prefix
+		d.add(around(32 + i))
+		d.add(around(40 + i))
+	}
+	d.advance()
+	at := d.since()
+	clear(d.outside)
+	d.set(silent, d.everyone()...)
+	d.run(20 * time.Second)
+	canaries := d.entries(policy.Canary, at)
+	if len(canaries) < 3 {
+		t.Fatalf("%d canaries", len(canaries))
+	}
+	for _, c := range canaries {
+		if d.group.Suspected(c.Endpoint, d.now) {
+			t.Errorf("%s: canary %d is of the burning prefix", c.at, c.Endpoint)
+		}
 	}
 }

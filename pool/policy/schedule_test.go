@@ -23,7 +23,7 @@ func TestScheduleOverAWeek(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDriver(t, 4, policy.Limits{}, 1)
 			midnight := time.Date(2018, 4, 17, 0, 0, 0, 0, time.UTC)
-			d.traffic(20 * time.Second)
+			d.traffic(time.Minute)
 			for day := range 7 {
 				d.run(midnight.AddDate(0, 0, day).Add(7 * time.Hour).Sub(d.now))
 				if day != 3 {

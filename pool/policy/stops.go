@@ -18,10 +18,21 @@ type stops struct {
 	// last are the latest of them, the newest at place (n-1) mod its length.
 	last  [8]stop
 	noted int
+	// waiting are flows whose path is silent, of which it is not known yet if it is
+	// so for others too. The first waits of them are in use.
+	waiting [8]waitingStop
+	waits   int
+}
+
+// waitingStop is a flow on a path that was found silent at a question asked then.
+type waitingStop struct {
+	stop
+	asked time.Time
 }
 
 // stop is one flow that has stopped.
 type stop struct {
+	at          time.Time
 	bytes       int64 // that had gone the way in which it stopped
 	up          bool
 	destination uint64
@@ -35,31 +46,68 @@ const similar = 2
 
 // add notes a client's flow.
 func (s *stops) add(ev Evidence) {
-	if ev.At.Sub(s.at) > stallMemory {
-		s.n, s.noted = 0, 0
-	}
-	st := stop{ev.Bytes, false, ev.Destination, ev.Outcome == Silent}
-	if ev.Sent > ev.Bytes {
-		st.bytes, st.up = ev.Sent, true
-	}
-	s.put(st)
+	s.fade(ev.At)
+	s.put(stopOf(ev))
 	s.at = ev.At
 }
 
 // seen notes the flows of an examination.
 func (s *stops) seen(x Examination) {
-	if x.At.Sub(s.at) > stallMemory {
-		s.n, s.noted = 0, 0
-	}
+	s.fade(x.At)
 	for n, p := range []Passage{x.Down, x.Up} {
 		if p.Outcome != Stalled && p.Outcome != Silent {
 			continue
 		}
 		for range max(p.Stopped, 1) {
-			s.put(stop{p.Bytes, n == 1, 0, true})
+			s.put(stop{at: x.At, bytes: p.Bytes, up: n == 1})
 		}
 	}
 	s.at = x.At
+}
+
+// wait notes a client's flow whose path is silent: if an answer to a later question
+// comes, it is for this flow alone.
+func (s *stops) wait(ev Evidence) {
+	if s.waits < len(s.waiting) {
+		s.waiting[s.waits] = waitingStop{stopOf(ev), ev.Asked}
+		s.waits++
+	}
+}
+
+// ripen counts the flows that were silent before a question that was answered, but
+// those to destinations to which flows stop everywhere.
+func (s *stops) ripen(asked, now time.Time, everywhere func(destination uint64) bool) {
+	left := 0
+	for _, w := range s.waiting[:s.waits] {
+		if w.asked.Before(asked) {
+			if everywhere(w.destination) {
+				continue
+			}
+			s.fade(now)
+			s.put(w.stop)
+			s.at = now
+		} else {
+			s.waiting[left] = w
+			left++
+		}
+	}
+	s.waits = left
+}
+
+// fade forgets what is too long ago.
+func (s *stops) fade(now time.Time) {
+	if now.Sub(s.at) > stallMemory {
+		s.n = 0
+	}
+}
+
+// stopOf is a client's flow.
+func stopOf(ev Evidence) stop {
+	st := stop{at: ev.At, bytes: ev.Bytes, destination: ev.Destination, dead: ev.Outcome == Silent}
+	if ev.Sent > ev.Bytes {
+		st.bytes, st.up = ev.Sent, true
+	}
+	return st
 }
 
 func (s *stops) put(st stop) {
@@ -106,21 +154,64 @@ func (s *stops) look() (size int64, oneWay bool) {
 
 // damning says whether the clients' flows speak for themselves, although an
 // examination went well: enough of them have stopped on a silent path, at about
-// the same count. So it is where a blocker lets some names pass, and the probe
+// the same count, within minutes. So it is where a blocker lets some names pass, and the probe
 // target's is one of them. Flows to a destination that stop everywhere are not
 // among them, see [fates].
 func (s *stops) damning(now time.Time) bool {
-	if now.Sub(s.at) > stallMemory {
-		return false
+	dead, _ := s.dead(now)
+	return dead >= fewestStops
+}
+
+// dead counts the flows that died in mid-flow within deadMemory, at about the same
+// count, 0 if they did not, and gives their destination if it is only one.
+func (s *stops) dead(now time.Time) (dead int, only uint64) {
+	var low, high int64
+	for _, st := range s.last {
+		if !st.dead || st.destination == 0 || st.bytes < leastStop || now.Sub(st.at) > deadMemory {
+			continue
+		}
+		if dead == 0 || st.bytes < low {
+			low = st.bytes
+		}
+		if dead == 0 {
+			only = st.destination
+		} else if st.destination != only {
+			only = 0
+		}
+		high = max(high, st.bytes)
+		dead++
 	}
-	dead := 0
-	for _, st := range s.known() {
-		if st.dead && st.destination != 0 && st.bytes > 0 {
-			dead++
+	if high > similar*low {
+		return 0, 0
+	}
+	return dead, only
+}
+
+const (
+	// deadMemory is how long a flow that stopped on a silent path counts, whatever
+	// examinations say: on a path that is well no flow dies for itself alone.
+	deadMemory = 5 * time.Minute
+	// leastStop is how many bytes must have passed for a stop in mid-flow.
+	leastStop = 4 << 10
+)
+
+// resume takes back the latest flow to a destination, and says whether it was one
+// that was not counted yet.
+func (s *stops) resume(destination uint64) bool {
+	for n := s.waits - 1; n >= 0; n-- {
+		if s.waiting[n].destination == destination {
+			s.waits--
+			s.waiting[n] = s.waiting[s.waits]
+			return true
 		}
 	}
-	low, high := s.span()
-	return dead >= fewestStops && high <= similar*max(low, 1<<10)
+	for n := s.noted - 1; n >= max(s.noted-len(s.last), 0); n-- {
+		if st := &s.last[n%len(s.last)]; st.dead && st.destination == destination {
+			st.dead = false
+			break
+		}
+	}
+	return false
 }
 
 // String says at which count of bytes they stop, as far as that can be inferred.

@@ -13,13 +13,16 @@
 //	       used, one each, for two           and one to the control; they are
 //	       downloads, two uploads, and       ended if the suspect answers here
 //	       another endpoint to be reached
-//	1.5 s  what has not answered is silent   what has not answered for 1 s while
-//	       (or after four round trips)       the control did is silent
+//	0.75 s what still runs is compared with the same download through a viewer
+//	1 s    what has not answered is silent   what has not answered for 1 s while
+//	       (or after four round trips, or    the control did is silent
+//	       the look's Patience)
 //	2-3 s  what does not go on is stalled
 //	2.5 s  what goes on below a quarter of what loss and delay allow is slowed
 //
-// At 64 KiB it moves 224 KiB. All of it is over within about 5 s at round trips of
-// up to 300 ms and some loss; the more loss, the longer a flow is waited for.
+// At 64 KiB it moves 224 KiB, or 256 with a comparison. All of it is over within
+// about 5 s at round trips of up to 300 ms and a loss of a few percent; from a tenth
+// on a flow is waited for longer.
 //
 // That there are two of each transfer tells loss, which strikes one of them, from a
 // blocker, which treats both alike. What counts is the worse of the two, with

@@ -32,7 +32,7 @@ func (c *carriage) download(ctx context.Context, session *upstream.Session, t Ta
 	if d.lost, d.err = ask(ctx, session, t.address(), first); d.err != nil {
 		return d.refused()
 	}
-	defer func() { _ = raw.Close() }()
+	defer func() { _ = upstream.Abort(raw) }()
 	defer onEnd(ctx, func() { _ = raw.SetDeadline(past) })()
 
 	now := time.Now()

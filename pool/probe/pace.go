@@ -69,6 +69,27 @@ func (r route) allows(size int64) float64 {
 	return policy.Allowed(size, r.rtt, 1-math.Sqrt(1-min(max(r.loss, 0), 1)))
 }
 
+const (
+	// byChance is how probable it may be that a loss is followed by so many that the
+	// flow looks stalled.
+	byChance = 0.01
+	rtoMin   = 200 * time.Millisecond // Linux
+	// mishapsMost is enough, whatever the loss.
+	mishapsMost = 8 * time.Second
+)
+
+// mishaps is for how long a flow is silent if as many retransmissions in a row are
+// lost as may well be by chance. Each comes after twice the time of the one before
+// (RFC 6298), and is lost with either of its two segments, as a handshake is. It
+// matters where a tenth of the packets are lost, or more.
+func (r route) mishaps() time.Duration {
+	if r.loss <= 0 {
+		return 0
+	}
+	n := math.Ceil(math.Log(byChance) / math.Log(min(r.loss, 0.9)))
+	return min(time.Duration((math.Exp2(n)-1)*float64(rtoMin+r.rtt)), mishapsMost)
+}
+
 // pace watches one flow. It is used by one goroutine.
 type pace struct {
 	route
@@ -132,7 +153,7 @@ func (f *pace) quiet(now time.Time, c net.Conn) time.Duration {
 		}
 		return f.first
 	}
-	base := max(f.calm, 4*f.rtt)
+	base := max(f.calm, 4*f.rtt, f.mishaps())
 	share := time.Duration(1)
 	if through {
 		share++
@@ -191,7 +212,7 @@ func (f *pace) outcome(err error) policy.Outcome {
 		return policy.Slowed
 	case o != policy.Silent || f.bytes == 0:
 		return o
-	case time.Since(f.last) < max(f.calm, 4*f.rtt):
+	case time.Since(f.last) < max(f.calm, 4*f.rtt, f.mishaps()):
 		return policy.Slowed
 	}
 	return policy.Stalled

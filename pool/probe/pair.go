@@ -88,7 +88,7 @@ func worse(a, b passed) passed {
 			a.Stopped, b.Stopped = 2, 2
 		}
 	}
-	further := b.Outcome == policy.Answered && b.Bytes > a.Bytes
+	further := (b.Outcome == policy.Answered || b.Outcome == policy.Slowed) && b.Bytes > a.Bytes
 	switch {
 	case severity[b.Outcome] == 0:
 		return a

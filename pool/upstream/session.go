@@ -39,7 +39,7 @@ func (d *Dialer) Negotiate(ctx context.Context, c net.Conn, s policy.Spec) (*Ses
 	if errors.Is(err, errGreeted) {
 		return &Session{conn: c, name: s.Name()}, nil
 	}
-	_ = c.Close()
+	_ = Abort(c)
 	return nil, &Error{Op: policy.Greeting, Endpoint: s.Name(), Err: g.explain(err)}
 }
 
@@ -61,12 +61,12 @@ func (s *Session) Request(ctx context.Context, destination string) (net.Conn, er
 		return fail(ErrUsed)
 	}
 	if err := checkDestination(destination); err != nil {
-		_ = s.conn.Close()
+		_ = Abort(s.conn)
 		return fail(err)
 	}
 	r := &request{Conn: s.conn}
 	if err := speak(ctx, s.conn, r, nil, destination); err != nil {
-		_ = s.conn.Close()
+		_ = Abort(s.conn)
 		return fail(r.explain(err))
 	}
 	return s.conn, nil
@@ -76,12 +76,14 @@ func (s *Session) Request(ctx context.Context, destination string) (net.Conn, er
 // keep-alive. It must not be read from or written to; see Await.
 func (s *Session) Conn() net.Conn { return s.conn }
 
-// Close closes the connection, unless Request has handed it on.
+// Close closes the connection, unless Request has handed it on. It ends with RST:
+// where nobody answers any more, a kernel repeats a FIN for a minute and more, and
+// keeps awake a blocker that counts from the last attempt.
 func (s *Session) Close() error {
 	if !s.used.CompareAndSwap(false, true) {
 		return nil
 	}
-	return s.conn.Close()
+	return Abort(s.conn)
 }
 
 // withConn is what the dialer of proxy.SOCKS5 can do beyond proxy.Dialer.

@@ -75,8 +75,8 @@ func (a Action) Lingering(d time.Duration) Action {
 	return a
 }
 
-// Renewing has each attempt to open a flow within the window of Lingering prolong
-// it: who goes on trying stays blocked.
+// Renewing has each attempt within the window of Lingering prolong it: who goes
+// on trying stays blocked.
 func (a Action) Renewing() Action {
 	a.renews = true
 	return a

@@ -32,9 +32,7 @@ type concern struct {
 	named bool
 	// residual is true if the rule strikes for what an earlier flow has shown.
 	residual bool
-	// marked is true once the flow has opened a window of residual blocking.
-	marked  bool
-	buckets [Down + 1]bucket
+	buckets  [Down + 1]bucket
 }
 
 // bucket is a token bucket, in bytes.
@@ -62,7 +60,7 @@ func (f *Flow) Decide(rules *RuleSet, residue *Residue, p Packet, now time.Time)
 		f.pass(p.Dir, p.Size)
 	default:
 		f.pass(p.Dir, d.Pass)
-		f.linger(residue, d.Rule, p.Kind, now)
+		f.linger(residue, d.Rule, p, now)
 	}
 	return d
 }
@@ -107,7 +105,7 @@ func (f *Flow) consider(rules *RuleSet, residue *Residue, now time.Time) {
 		n := concern{rule: c, named: c.names == nil}
 		for i := range before {
 			if before[i].rule.id == c.id {
-				n.buckets, n.residual, n.marked = before[i].buckets, before[i].residual, before[i].marked
+				n.buckets, n.residual = before[i].buckets, before[i].residual
 				n.named = n.named || before[i].named && before[i].rule.names != nil
 			}
 		}
@@ -205,21 +203,15 @@ func (b *bucket) police(do *Action, size int, now time.Time) Decision {
 	return Decision{}
 }
 
-// linger opens a window of residual blocking when the flow is first struck. What
-// is struck within one is an attempt if it opens a flow.
-func (f *Flow) linger(residue *Residue, id RuleID, k Kind, now time.Time) {
-	if residue == nil {
+// linger opens or prolongs a rule's window for whom it has struck. It is the client
+// who attempts; what the server sends yet is none of that.
+func (f *Flow) linger(residue *Residue, id RuleID, p Packet, now time.Time) {
+	if residue == nil || p.Dir != Up {
 		return
 	}
 	for i := range f.concerns {
-		c := &f.concerns[i]
-		do := &c.rule.rule.Do
-		if c.rule.id != id || do.window == 0 {
-			continue
-		}
-		if renews := c.residual && do.renews && k == Syn; renews || !c.residual && !c.marked {
-			c.marked = true
-			residue.mark(id, f.Client.Addr(), f.Server, now.Add(do.window))
+		if c := f.concerns[i].rule; c.id == id && c.rule.Do.window > 0 && (c.rule.Do.renews || !f.concerns[i].residual) {
+			residue.mark(id, f.Client.Addr(), f.Server, now.Add(c.rule.Do.window))
 		}
 	}
 }

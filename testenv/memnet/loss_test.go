@@ -77,7 +77,7 @@ func rate(t *testing.T, path memnet.Path, bytes int) float64 {
 // two losses in one round trip are rare, and never faster.
 func TestRateUnderLoss(t *testing.T) {
 	for _, test := range []struct{ p, low float64 }{
-		{0.0005, 0.9}, {0.002, 0.9}, {0.01, 0.9}, {0.02, 0.9}, {0.05, 0.8}, {0.1, 0.7}, {0.2, 0.4},
+		{0.001, 0.9}, {0.003, 0.9}, {0.01, 0.9}, {0.02, 0.9}, {0.05, 0.8}, {0.1, 0.7}, {0.2, 0.4},
 	} {
 		for _, rtt := range []time.Duration{20 * ms, 80 * ms, 300 * ms} {
 			t.Run(fmt.Sprintf("%v %v", test.p, rtt), func(t *testing.T) {
@@ -85,8 +85,8 @@ func TestRateUnderLoss(t *testing.T) {
 					line := &memnet.Line{Seed: 1}
 					line.Lose(memnet.Loss{}, memnet.Loss{Share: test.p})
 					want := 1448 * 8 / (rtt.Seconds() * math.Sqrt(2*test.p/3))
-					// 600 round trips, or what makes 50 losses.
-					size := max(int(want*rtt.Seconds()*600/8), int(50/test.p*1448))
+					// 600 round trips make some 20 losses at the least.
+					size := int(want * rtt.Seconds() * 600 / 8)
 					got := rate(t, memnet.Path{Near: rtt / 4, Far: rtt / 4, NearLine: line, Seed: uint64(rtt) + 1}, size)
 					if got < test.low*want || got > 1.02*want {
 						t.Errorf("%.0f kbit/s, want %.0f: %.2f", got/1e3, want/1e3, got/want)
@@ -106,7 +106,7 @@ func TestRateBetweenBursts(t *testing.T) {
 		line := &memnet.Line{Seed: 1}
 		line.Lose(memnet.Loss{}, memnet.Loss{Share: p, BadShare: 1, GoodTime: good, BadTime: bad})
 		want := 1448 * 8 / (rtt.Seconds() * math.Sqrt(2*p/3)) * good.Seconds() / (good + bad).Seconds()
-		got := rate(t, memnet.Path{Near: rtt / 4, Far: rtt / 4, NearLine: line, Seed: 1}, int(want/8*600))
+		got := rate(t, memnet.Path{Near: rtt / 4, Far: rtt / 4, NearLine: line, Seed: 1}, int(want/8*200))
 		if got < 0.75*want || got > 1.02*want {
 			t.Errorf("%.0f kbit/s, want %.0f: %.2f", got/1e3, want/1e3, got/want)
 		}
@@ -162,11 +162,11 @@ func TestBurstsInSegments(t *testing.T) {
 }
 
 // Bursts in time are the line's: two hosts that dial at the same moments share
-// them. With a look every hundredth of a second they are of the mean length and
+// them. With a look every fiftieth of a second they are of the mean length and
 // the share that was asked for.
 func TestBurstsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const good, bad, step, steps = 800 * ms, 200 * ms, 10 * ms, 100_000
+		const good, bad, step, steps = 800 * ms, 200 * ms, 20 * ms, 15_000
 		line := &memnet.Line{Seed: 3}
 		line.Lose(memnet.Loss{BadShare: 1, GoodTime: good, BadTime: bad}, memnet.Loss{})
 		n := memnet.New(func(*memnet.Host, netip.AddrPort, netip.AddrPort) memnet.Path {
@@ -212,7 +212,7 @@ func TestBurstsInTime(t *testing.T) {
 		want := math.Exp(-step.Seconds() / bad.Seconds()) // a burst that is seen lives on
 		length := float64(lost) / float64(bursts) * step.Seconds()
 		seen := step.Seconds() / (1 - (want + (1-want)*(1-math.Exp(-step.Seconds()/good.Seconds()))))
-		if math.Abs(share-0.2) > 0.02 || math.Abs(length/seen-1) > 0.1 {
+		if math.Abs(share-0.2) > 0.03 || math.Abs(length/seen-1) > 0.15 {
 			t.Errorf("%.3f lost, bursts of %.0f ms (want %.0f) every %.2f s", share, length*1e3, seen*1e3, between)
 		}
 	})
