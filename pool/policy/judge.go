@@ -45,7 +45,9 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 			witnessed = witnessed || c.Examination.Greeting == Answered
 		case c.Examination.Greeting == Answered:
 			witnessed = true
-			slow = max(slow, c.Examination.RTT)
+			if rtt := c.Examination.RTT; slow == 0 || rtt < slow {
+				slow = rtt
+			}
 			g.answered(c.Endpoint, c.Examination.Asked, c.Examination.At)
 		case x.Greeting.NeedsWitness() && c.Examination.Greeting.NeedsWitness():
 			g.Observe(c.Endpoint, Evidence{Phase: c.Examination.Phase, Outcome: c.Examination.Greeting, Asked: c.Examination.Asked, At: c.Examination.At})
@@ -417,8 +419,8 @@ func (g *Group) failed(i int, x Examination) {
 		}
 	case Suspect, Probation, Reserve:
 		r.transfer = false
-		// What has moved meanwhile is slow, and not silent.
-		if x.Tries > 0 && (!enough || r.life.After(x.Asked)) {
+		// Where flows have moved meanwhile the path is slow, and not silent.
+		if x.Tries > 0 && (!enough || x.Greeting == Silent && x.Phase == Connect && r.life.After(x.Asked)) {
 			r.failures = failures
 			if r.doubt.IsZero() {
 				r.doubt = x.Asked
