@@ -59,6 +59,8 @@ type Record struct {
 	closely bool
 	broken  int
 	reached time.Time
+	// looks counts the looks that were not enough, since it was last in no doubt.
+	looks int
 	// slow is the time that it is given at least, since all are slow; zero is none.
 	slow time.Duration
 	// life is when a flow through it that had been silent last moved again.
@@ -227,6 +229,7 @@ func (g *Group) move(i int, e Event, now time.Time, c Conclusion) {
 		r.examine = time.Time{}
 	}
 	if to != Suspect {
+		r.looks = 0
 		r.doubt, r.failures, r.stops.n, r.refusals, r.broken, r.confirm = time.Time{}, 0, 0, 0, 0, None
 		r.transfer = r.transfer && to == Dead
 	}

@@ -46,6 +46,18 @@ func (g *Group) inquire(i int, now time.Time) Action {
 	return a
 }
 
+// lookAgain has i examined once more because the last look was not enough: twice at
+// once, then with pauses that double. A machine that is short of processors makes
+// every look come out badly, and must not be kept busy with them.
+func (g *Group) lookAgain(i int, now time.Time, d Depth) {
+	const first, longest = 250 * time.Millisecond, 8 * time.Second
+	r := &g.records[i]
+	if r.looks++; r.looks > 3 {
+		now = now.Add(min(first<<min(r.looks-4, 10), longest))
+	}
+	g.examineAt(i, now, d)
+}
+
 // slowest is how long a TCP handshake may take on the longest ways that there are,
 // over satellites and through full buffers. Assumption; a verdict has to be there
 // within 3 s.

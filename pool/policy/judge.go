@@ -168,7 +168,7 @@ func (g *Group) greeted(i int, x Examination) {
 		g.retested(i, x)
 	case x.Depth == Greet:
 		if r.State == Suspect || r.State == Probation {
-			g.examineAt(i, x.At, Carry)
+			g.lookAgain(i, x.At, Carry)
 		}
 	default:
 		g.carried(i, x)
@@ -188,7 +188,7 @@ func (g *Group) carried(i int, x Examination) {
 	case x.slow() && x.Usual == 0 && !compared && g.other(i) >= 0:
 		// Is it the path, or our own line?
 		r.compare = true
-		g.examineAt(i, x.At, Carry)
+		g.lookAgain(i, x.At, Carry)
 		return
 	}
 	r.carried, r.broken = x.At, 0
@@ -203,7 +203,7 @@ func (g *Group) carried(i int, x Examination) {
 		g.judgeByTraffic(i, x.At)
 	case r.stops.beyond(x.Size):
 		r.larger = true
-		g.examineAt(i, x.At, Carry)
+		g.lookAgain(i, x.At, Carry)
 	case g.damned(i, x.At):
 		g.judgeByTraffic(i, x.At)
 	case r.stops.damning(x.At):
@@ -230,7 +230,7 @@ func (g *Group) passed(i int, x Examination) {
 		g.learnWindow(i)
 		g.pass(i, x.At, c)
 	case Active:
-		r.stops.n, r.refusals = 0, 0
+		r.stops.n, r.refusals, r.looks = 0, 0, 0
 		if r.Verdict != Alive {
 			r.conclude(c)
 			g.tell(i, Active)
@@ -285,7 +285,7 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 		// One greeting through it that got lost somewhere is no reason for doubt.
 		r.broken++
 		r.closely = true
-		g.examineAt(i, x.At, Carry)
+		g.lookAgain(i, x.At, Carry)
 		return
 	}
 	switch r.State {
@@ -341,7 +341,7 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 		return
 	}
 	r.confirm = None
-	g.examineAt(i, x.At, Carry)
+	g.lookAgain(i, x.At, Carry)
 }
 
 // confirm has i greeted once more, and no more than that: evidence that has
@@ -415,7 +415,7 @@ func (g *Group) failed(i int, x Examination) {
 		if enough && (before > 0 || x.Tries >= fewestFailures) {
 			g.condemn(i, x.At, c)
 		} else {
-			g.examineAt(i, x.At, Greet)
+			g.lookAgain(i, x.At, Greet)
 		}
 	case Suspect, Probation, Reserve:
 		r.transfer = false
@@ -425,7 +425,7 @@ func (g *Group) failed(i int, x Examination) {
 			if r.doubt.IsZero() {
 				r.doubt = x.Asked
 			}
-			g.examineAt(i, x.At, Greet)
+			g.lookAgain(i, x.At, Greet)
 			return
 		}
 		g.condemn(i, x.At, c)
