@@ -102,6 +102,9 @@ func (a *attempt) report(ctx context.Context, s *Server, p policy.Phase, asked t
 		return
 	}
 	now := time.Now()
+	if outcome == policy.Silent && ctx.Err() != nil && now.Sub(asked) < policy.ShortestSilence {
+		outcome = policy.Overdue // the phase before has taken the attempt's time
+	}
 	ev := policy.Evidence{Phase: p, Outcome: outcome, Asked: asked, At: now}
 	if outcome == policy.Answered {
 		ev.Took = now.Sub(asked)

@@ -41,6 +41,11 @@ func concludeGarbage(x Examination) Conclusion {
 func concludeUnanswered(x Examination) Conclusion {
 	c := Conclusion{Cause: x.Greeting, Confidence: sure(x.Failures, x.Loss)}
 	what := unanswered(x)
+	for _, v := range x.Views {
+		if v.Control == Answered && v.Suspect == Garbage {
+			return Conclusion{Misconfigured, Garbage, .9, what + ", and answers " + v.Through + ", but not as a SOCKS5 proxy"}
+		}
+	}
 	switch Seen(x.Views) {
 	case SeenUp:
 		c.Verdict = Blocked

@@ -59,6 +59,8 @@ type Record struct {
 	closely bool
 	broken  int
 	reached time.Time
+	// slow is the time that it is given at least, since all are slow; zero is none.
+	slow time.Duration
 	// life is when a flow through it that had been silent last moved again.
 	life time.Time
 	// served is when it last began to serve; interfered is true while it is back
@@ -115,6 +117,7 @@ type Group struct {
 	answer  time.Time // when any endpoint last answered
 	loss    Loss      // of all endpoints together
 	fates   fates
+	strange time.Time     // when an answer that is not SOCKS5 last had no witness
 	window  time.Duration // for how long a block lasts that each attempt renews, if known
 }
 

@@ -51,15 +51,25 @@ func (g *Group) inquire(i int, now time.Time) Action {
 // within 3 s.
 const slowest = 2100 * time.Millisecond
 
+// burst is how much longer one is waited for that has lately been silent for a
+// while, and well again, several times: its path loses packets in bursts.
+const burst = 1500 * time.Millisecond
+
 // patience is for how long i has to be silent yet before that is taken for
 // silence, and not for slowness. The first question that it has not answered
 // counts, unless nothing is known of how slow it is, or flows have moved since.
 func (g *Group) patience(i int, now time.Time) time.Duration {
 	r := &g.records[i]
-	if r.answered.IsZero() || r.doubt.IsZero() || r.life.After(r.doubt) {
-		return slowest
+	patience := slowest
+	if r.alarms.count(now) >= 2 {
+		patience += burst
 	}
-	return max(slowest-now.Sub(r.doubt), 0)
+	if !r.answered.IsZero() && !r.doubt.IsZero() && !r.life.After(r.doubt) {
+		patience = max(patience-now.Sub(r.doubt), 0)
+	}
+	patience = max(patience, r.slow)
+	r.slow = 0
+	return patience
 }
 
 // slowSize is how many bytes show a rate on long paths too: with 64 KiB it is slow

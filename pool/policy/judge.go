@@ -34,6 +34,7 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 		r.reached = later(r.reached, x.At)
 	}
 	witnessed := g.out.up && x.Asked.Equal(g.out.sweep) // begun just before the controls were asked
+	var slow time.Duration                              // the controls' way, as it is now
 	for _, v := range x.Views {
 		// Whoever we look through has answered us.
 		witnessed = witnessed || v.Control == Answered
@@ -44,6 +45,9 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 			witnessed = witnessed || c.Examination.Greeting == Answered
 		case c.Examination.Greeting == Answered:
 			witnessed = true
+			if rtt := c.Examination.RTT; slow == 0 || rtt < slow {
+				slow = rtt
+			}
 			g.answered(c.Endpoint, c.Examination.Asked, c.Examination.At)
 		case x.Greeting.NeedsWitness() && c.Examination.Greeting.NeedsWitness():
 			g.Observe(c.Endpoint, Evidence{Phase: c.Examination.Phase, Outcome: c.Examination.Greeting, Asked: c.Examination.Asked, At: c.Examination.At})
@@ -61,11 +65,26 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 		}
 	case x.Greeting == Answered:
 		g.greeted(i, x)
-	case x.Greeting.NeedsWitness() && !(witnessed && !x.Asked.Before(g.out.ended)) && !g.alone(i, x):
+	case g.needsWitness(x) && !(witnessed && !x.Asked.Before(g.out.ended)) && !g.alone(i, x):
+		if x.Greeting == Garbage || x.Greeting == Closed {
+			g.strange = later(g.strange, x.At)
+		}
+		g.unwitnessed(i, x)
+	case x.Greeting == Silent && x.At.Sub(x.Asked) < 4*slow:
+		// All are slow now: a queue has filled up. It gets as much more time.
+		r.slow = 4 * slow
 		g.unwitnessed(i, x)
 	default:
 		g.failed(i, x)
 	}
+}
+
+// needsWitness is [Outcome.NeedsWitness], and holds for a reset in the greeting
+// where somebody answers in the place of others just now: a captive portal that
+// closes with something unread.
+func (g *Group) needsWitness(x Examination) bool {
+	const lately = 10 * time.Second
+	return x.Greeting.NeedsWitness() || x.Greeting == Reset && x.Phase == Greeting && x.At.Sub(g.strange) < lately && !g.strange.IsZero()
 }
 
 // alone says whether wrong bytes condemn i without a witness: it has never
@@ -291,6 +310,9 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 		r.broken += max(x.Down.Stopped, 1)
 	}
 	sure := false
+	if c.Cause == Stalled {
+		enough = fewestStops // loss alone makes no flow as silent as that
+	}
 	switch {
 	case c.Cause == Stalled || c.Verdict == NoEgress && x.Down.Outcome == Silent:
 		sure = r.stops.n >= enough || c.Verdict == NoEgress && r.stops.n+r.broken >= enough
@@ -397,8 +419,8 @@ func (g *Group) failed(i int, x Examination) {
 		}
 	case Suspect, Probation, Reserve:
 		r.transfer = false
-		// What has moved meanwhile is slow, and not silent.
-		if x.Tries > 0 && (!enough || r.life.After(x.Asked)) {
+		// Where flows have moved meanwhile the path is slow, and not silent.
+		if x.Tries > 0 && (!enough || x.Greeting == Silent && x.Phase == Connect && r.life.After(x.Asked)) {
 			r.failures = failures
 			if r.doubt.IsZero() {
 				r.doubt = x.Asked

@@ -90,8 +90,8 @@ func (g *Group) Observe(i int, ev Evidence) {
 	if r.doubt.IsZero() || ev.Asked.Before(r.doubt) {
 		r.doubt = ev.Asked
 	}
-	if ev.Outcome == Silent && ev.At.Sub(ev.Asked) < max(ShortestSilence, 4*r.rtt) {
-		ev.Outcome = Overdue // it may yet be slow
+	if took := ev.At.Sub(ev.Asked); ev.Outcome == Silent && took >= ShortestSilence && took < 4*r.rtt {
+		ev.Outcome = Overdue // its way is that long
 	}
 	r.failures++
 	if r.State != Active {

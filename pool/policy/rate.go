@@ -12,6 +12,9 @@ import (
 const (
 	throttledBelow = .25
 	comparedTo     = 4
+	// muchLoss is the share of lost handshakes from which on loss explains any
+	// rate: what it allows cannot be told closely enough then.
+	muchLoss = .15
 	// segment is the payload of a full TCP segment, in bytes, and firstWindow how
 	// many of them are sent before the first acknowledgement (RFC 6928).
 	segment     = 1448
@@ -53,7 +56,7 @@ func Allowed(size int64, rtt time.Duration, loss float64) float64 {
 // concludeRate judges how fast one direction went.
 func concludeRate(x Examination, p Passage, way string) (Conclusion, bool) {
 	allowed := x.allowed(p)
-	if x.RTT <= 0 || p.Rate <= 0 || p.Rate >= throttledBelow*allowed || x.Usual < comparedTo*p.Rate {
+	if x.Loss > muchLoss || x.RTT <= 0 || p.Rate <= 0 || p.Rate >= throttledBelow*allowed || x.Usual < comparedTo*p.Rate {
 		return Conclusion{}, false
 	}
 	return Conclusion{Throttled, Slowed, .95, fmt.Sprintf("carries %s/s %s where its delay and loss allow %s/s, and another carried %s/s",

@@ -25,10 +25,15 @@ type stops struct {
 }
 
 // waitingStop is a flow on a path that was found silent at a question asked then.
+// Since proven it is known that the path is well for others.
 type waitingStop struct {
 	stop
-	asked time.Time
+	asked, proven time.Time
 }
+
+// resumeWithin is how long a flow may take to go on after its path is back: the
+// longest pause between retransmissions, and a round trip.
+const resumeWithin = 2 * time.Second
 
 // stop is one flow that has stopped.
 type stop struct {
@@ -69,17 +74,21 @@ func (s *stops) seen(x Examination) {
 // comes, it is for this flow alone.
 func (s *stops) wait(ev Evidence) {
 	if s.waits < len(s.waiting) {
-		s.waiting[s.waits] = waitingStop{stopOf(ev), ev.Asked}
+		s.waiting[s.waits] = waitingStop{stop: stopOf(ev), asked: ev.Asked}
 		s.waits++
 	}
 }
 
-// ripen counts the flows that were silent before a question that was answered, but
-// those to destinations to which flows stop everywhere.
+// ripen takes an answer to a question: it counts the flows that are silent still,
+// some time after the path was found to be well, but those to destinations to which
+// flows stop everywhere.
 func (s *stops) ripen(asked, now time.Time, everywhere func(destination uint64) bool) {
 	left := 0
 	for _, w := range s.waiting[:s.waits] {
-		if w.asked.Before(asked) {
+		if w.proven.IsZero() && w.asked.Before(asked) {
+			w.proven = now
+		}
+		if !w.proven.IsZero() && now.Sub(w.proven) >= resumeWithin {
 			if everywhere(w.destination) {
 				continue
 			}

@@ -17,6 +17,10 @@ import (
 // to see where flows stop, and costs enough as it is.
 const twinMost = 64 << 10
 
+// twinsAlone is the largest size of a download that has a twin where nothing else is
+// asked for.
+const twinsAlone = 144 << 10
+
 // requestSilence is how long an endpoint may take over CONNECT to a configured
 // target, and the target over its first byte: there are a resolver, another
 // network and a server in it. Assumption.
@@ -61,7 +65,8 @@ func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session,
 		ups      *pair
 		beside   sync.WaitGroup
 	)
-	twins, bothWays := look.Doubtful && c.size <= twinMost, look.Doubtful && !look.OneWay
+	bothWays := look.Doubtful && !look.OneWay
+	twins := bothWays && c.size <= twinMost || look.Doubtful && look.OneWay && c.size <= twinsAlone
 	if twins {
 		downs, ups = new(pair), new(pair)
 	}

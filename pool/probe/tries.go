@@ -105,7 +105,7 @@ func (t *tries) make(ctx context.Context, now *try, late time.Duration) {
 		t.mu.Unlock()
 		phase = policy.Greeting
 		// One whose SYN was repeated takes a second longer than the way does.
-		session, err = within(ctx, t.silence(t.rtt())-late, func(ctx context.Context) (*upstream.Session, error) {
+		session, err = within(ctx, max(t.silence(t.rtt()), t.patience-rtt)-late, func(ctx context.Context) (*upstream.Session, error) {
 			return t.p.upstream().Negotiate(ctx, c, t.spec)
 		})
 	}
