@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"math"
 
 	"github.com/paperplane-relay/paperplane/pool"
 	"github.com/paperplane-relay/paperplane/pool/policy"
@@ -40,6 +41,7 @@ func logEvent(ctx context.Context, e pool.Event, log *slog.Logger) {
 		text("was", e.From.String())
 		if e.Verdict != policy.Unknown {
 			text("verdict", e.Verdict.String())
+			attrs = append(attrs, slog.Float64("confidence", math.Round(100*e.Confidence)/100))
 		}
 		if e.Cause != policy.None {
 			text("cause", e.Cause.String())
@@ -50,6 +52,7 @@ func logEvent(ctx context.Context, e pool.Event, log *slog.Logger) {
 		attrs = append(attrs, slog.Int("clients", e.N))
 	case pool.OutageBegan:
 		level, message = slog.LevelWarn, "no endpoint answers: our own network is taken to be down, requests wait"
+		text("why", e.Text)
 	case pool.OutageEnded:
 		message = "the network is back"
 		if e.Endpoint == nil {

@@ -80,19 +80,21 @@ const slowSize = 192 << 10
 const mostViews = 2
 
 // sightlines picks active endpoints through which i can be seen from elsewhere:
-// free of doubt, of other prefixes than i, and each with another as its control.
+// free of doubt, of other prefixes than i if there are any, and each with another as
+// its control.
 func (g *Group) sightlines(i int) []Sightline {
-	var by []int // the latest to answer first, since those are well
+	var by []int
 	for _, j := range g.slots {
-		if !g.canView(j, i) {
-			continue
+		if g.canView(j, i) {
+			by = append(by, j)
 		}
-		at := len(by)
-		for at > 0 && g.records[by[at-1]].seen.Before(g.records[j].seen) {
-			at--
-		}
-		by = slices.Insert(by, at, j)
 	}
+	slices.SortStableFunc(by, func(a, b int) int {
+		if near := g.near(a, i) - g.near(b, i); near != 0 {
+			return near
+		}
+		return g.records[b].seen.Compare(g.records[a].seen) // who has just answered is well
+	})
 	var lines []Sightline
 	for n, v := range by[:min(len(by), mostViews)] {
 		line := Sightline{Viewer: v, Control: Outside}
@@ -104,10 +106,17 @@ func (g *Group) sightlines(i int) []Sightline {
 	return lines
 }
 
+// near is 1 if two endpoints are of the same prefix, else 0.
+func (g *Group) near(j, i int) int {
+	if g.records[j].prefix == g.records[i].prefix {
+		return 1
+	}
+	return 0
+}
+
 // canView says whether j can look at i, or be the control of one who does.
 func (g *Group) canView(j, i int) bool {
-	return j >= 0 && j != i && g.records[j].State == Active && !g.records[j].doubtful() &&
-		g.records[j].prefix != g.records[i].prefix && !g.records[j].answered.IsZero()
+	return j >= 0 && j != i && g.records[j].State == Active && !g.records[j].doubtful() && !g.records[j].answered.IsZero()
 }
 
 // other is an active endpoint free of doubt, by lot, that i can be asked to reach;

@@ -41,7 +41,8 @@ type Look struct {
 // of them is CONNECT and the greeting; credentials only where [Spec.Owner] of
 // the viewer and of the suspect are the same and not empty.
 type Viewpoint struct {
-	// Viewer is the endpoint to look through, in another prefix than the suspect.
+	// Viewer is the endpoint to look through, in another prefix than the suspect if
+	// there is one.
 	Viewer Spec
 	// Control is a third endpoint, known to answer. If its Host is empty the
 	// control is what the viewer itself serves, or a probe target.
