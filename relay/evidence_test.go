@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -188,18 +189,18 @@ func TestOwnHostIsNoEvidence(t *testing.T) {
 		{syscall.ETIMEDOUT, policy.Silent},
 	} {
 		t.Run(c.err.Error(), func(t *testing.T) {
-			failing := false
+			var failing atomic.Bool
 			inRig(t, rigConfig{noProbes: true, interfere: func() error {
-				if failing {
+				if failing.Load() {
 					return &net.OpError{Op: "dial", Net: "tcp", Err: c.err}
 				}
 				return nil
 			}, relay: relay.Config{Patience: 3 * time.Second}}, func(r *rig) {
-				failing = true
+				failing.Store(true)
 				if _, err := r.open("a", "site.lab:80"); err == nil {
 					t.Error("granted by nobody")
 				}
-				failing = false
+				failing.Store(false)
 				r.mu.Lock()
 				defer r.mu.Unlock()
 				if (len(r.told) > 0) != (c.want != policy.None) {
