@@ -102,7 +102,7 @@ func (a *attempt) report(ctx context.Context, s *Server, p policy.Phase, asked t
 		return
 	}
 	now := time.Now()
-	if outcome == policy.Silent && now.Sub(asked) < policy.ShortestSilence {
+	if outcome == policy.Silent && ctx.Err() != nil && now.Sub(asked) < policy.ShortestSilence {
 		outcome = policy.Overdue // the phase before has taken the attempt's time
 	}
 	ev := policy.Evidence{Phase: p, Outcome: outcome, Asked: asked, At: now}
