@@ -82,6 +82,8 @@ type Setting struct {
 	// Line, if not nil, says how the ISP's own line loses, up and down, at a level
 	// of loss. Nil is the level each way, each segment by itself.
 	Line func(level float64) (up, down memnet.Loss)
+	// Narrow, if not nil, is the bottleneck of that line, up and down.
+	Narrow *[2]memnet.Queue
 	// Restart has the relay start anew, remembering nothing, at the first event.
 	Restart bool
 }

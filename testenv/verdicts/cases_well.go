@@ -17,6 +17,7 @@ func well() []Case {
 		{Truth: "loss 20 %, up only", Family: Well, Right: alive, Setting: Setting{Line: loses(.2, 0)}},
 		{Truth: "loss 20 %, down only", Family: Well, Right: alive, Setting: Setting{Line: loses(0, .2)}},
 		{Truth: "loss in bursts", Family: Well, Right: alive, Setting: Setting{Line: bursts}},
+		{Truth: "bufferbloat", Family: Well, Right: alive, Setting: Setting{Narrow: &bloated}},
 		{Truth: "slow but alive", Family: Well, Right: alive, Setting: Setting{Trip: [2]time.Duration{500 * time.Millisecond, 2 * time.Second}}},
 	}
 }
@@ -27,6 +28,10 @@ func loses(up, down float64) func(float64) (memnet.Loss, memnet.Loss) {
 		return memnet.Loss{Share: min(level+up, 1)}, memnet.Loss{Share: min(level+down, 1)}
 	}
 }
+
+// bloated is a home's line with far too long queues: 1 Mbit/s up and 6 down, which
+// is about what heavy traffic asks for, and a second and a half in either.
+var bloated = [2]memnet.Queue{{Rate: 125_000, Buffer: 192_000}, {Rate: 750_000, Buffer: 1_125_000}}
 
 // bursts is a radio link: beside the level, nothing passes for a fifth of a
 // second, every four seconds in the mean.

@@ -119,7 +119,7 @@ func (c *Cell) add(r Run) {
 	}
 }
 
-var particulars = regexp.MustCompile(`^ *-?[0-9.]+s |\S+:1080|-?\d[0-9.]*( ?[KM]iB| ?B)?(/s)?s?`)
+var particulars = regexp.MustCompile(`^ *-?[0-9.]+s +\S+: |\S+:1080|-?\d[0-9.]*( ?[KM]iB| ?B)?(/s)?s?`)
 
 // reason counts a reason without its particulars: names and numbers.
 func (c *Cell) reason(why string) {

@@ -70,6 +70,9 @@ func newScene(c *Case, loss float64, seed uint64) (*Scene, error) {
 		if c.Setting.Line != nil {
 			isp.Line().Lose(c.Setting.Line(loss))
 		}
+		if q := c.Setting.Narrow; q != nil {
+			isp.Line().Narrow(q[0], q[1])
+		}
 		s.ISPs = append(s.ISPs, isp)
 	}
 	err := errors.Join(s.launch(), s.settle())
