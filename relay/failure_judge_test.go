@@ -59,21 +59,37 @@ func (a *arena) paysAtMostBut(extra time.Duration, from, to time.Time, losses []
 	usual := a.usual()
 	if a.lossy {
 		// A packet that gets lost at random costs a request a retransmission
-		// timeout besides, which is not the blocker's doing: 1 s for a SYN.
+		// timeout besides, which is not the blocker's doing: 1 s for a SYN. Of some
+		// eight packets two get lost once in some hundred requests.
 		extra += time.Second
 	}
+	all, late := 0, 0
 	for _, r := range a.since(from) {
 		if slices.ContainsFunc(losses, func(at time.Time) bool { return r.start.Before(at) && r.start.Add(usual).After(at) }) {
 			continue
 		}
-		if r.start.Before(to) && r.err == nil && r.took > usual+extra {
-			a.t.Errorf("request at %v took %v, %v more than the usual %v; want at most %v more",
-				r.start.Sub(a.began), r.took, r.took-usual, usual, extra)
+		if !r.start.Before(to) || r.err != nil {
+			continue
 		}
+		all++
+		more := r.took - usual
+		if a.lossy && more > extra && more <= extra+lossy {
+			late++ // it has lost two packets
+			continue
+		}
+		if more > extra {
+			a.t.Errorf("request at %v took %v, %v more than the usual %v; want at most %v more",
+				r.start.Sub(a.began), r.took, more, usual, extra)
+		}
+	}
+	if late*200 > all {
+		a.t.Errorf("%d of %d requests took more than %v longer than usual; want one in 200", late, all, extra)
 	}
 }
 
 const (
+	// lossy is what a second lost packet may cost a request.
+	lossy = 2 * time.Second
 	// cutAfter is the longest from a stream's first dropped packet to its cut.
 	cutAfter = 3 * time.Second
 	// cutFrozen is that where packets still pass: enough flows have to be seen to
