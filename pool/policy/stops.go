@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -15,12 +14,13 @@ type stops struct {
 	// carried; at is when the last one stopped.
 	n  int
 	at time.Time
-	// last are the latest of them, the newest at place (n-1) mod its length.
+	// last are the latest of all that were ever noted, the newest at place (noted-1)
+	// mod its length.
 	last  [8]stop
 	noted int
 	// waiting are flows whose path is silent, of which it is not known yet if it is
 	// so for others too. The first waits of them are in use.
-	waiting [8]waitingStop
+	waiting [4]waitingStop
 	waits   int
 }
 
@@ -28,19 +28,20 @@ type stops struct {
 // Since proven it is known that the path is well for others.
 type waitingStop struct {
 	stop
-	asked, proven time.Time
+	asked, proven int64
 }
 
 // resumeWithin is how long a flow may take to go on after its path is back: the
 // longest pause between retransmissions, and a round trip.
 const resumeWithin = 2 * time.Second
 
-// stop is one flow that has stopped.
+// stop is one flow that has stopped. Times are in Unix nanoseconds, since there are
+// many of these: a pool keeps some hundred bytes of them for each endpoint.
 type stop struct {
-	at          time.Time
+	at          int64
 	bytes       int64 // that had gone the way in which it stopped
-	up          bool
 	destination uint64
+	up          bool
 	dead        bool // its path was found silent, not merely its sender
 }
 
@@ -64,7 +65,7 @@ func (s *stops) seen(x Examination) {
 			continue
 		}
 		for range max(p.Stopped, 1) {
-			s.put(stop{at: x.At, bytes: p.Bytes, up: n == 1})
+			s.put(stop{at: x.At.UnixNano(), bytes: p.Bytes, up: n == 1})
 		}
 	}
 	s.at = x.At
@@ -74,7 +75,7 @@ func (s *stops) seen(x Examination) {
 // comes, it is for this flow alone.
 func (s *stops) wait(ev Evidence) {
 	if s.waits < len(s.waiting) {
-		s.waiting[s.waits] = waitingStop{stop: stopOf(ev), asked: ev.Asked}
+		s.waiting[s.waits] = waitingStop{stop: stopOf(ev), asked: ev.Asked.UnixNano()}
 		s.waits++
 	}
 }
@@ -85,10 +86,10 @@ func (s *stops) wait(ev Evidence) {
 func (s *stops) ripen(asked, now time.Time, everywhere func(destination uint64) bool) {
 	left := 0
 	for _, w := range s.waiting[:s.waits] {
-		if w.proven.IsZero() && w.asked.Before(asked) {
-			w.proven = now
+		if w.proven == 0 && w.asked < asked.UnixNano() {
+			w.proven = now.UnixNano()
 		}
-		if !w.proven.IsZero() && now.Sub(w.proven) >= resumeWithin {
+		if w.proven != 0 && now.UnixNano()-w.proven >= int64(resumeWithin) {
 			if everywhere(w.destination) {
 				continue
 			}
@@ -112,7 +113,7 @@ func (s *stops) fade(now time.Time) {
 
 // stopOf is a client's flow.
 func stopOf(ev Evidence) stop {
-	st := stop{at: ev.At, bytes: ev.Bytes, destination: ev.Destination, dead: ev.Outcome == Silent}
+	st := stop{at: ev.At.UnixNano(), bytes: ev.Bytes, destination: ev.Destination, dead: ev.Outcome == Silent}
 	if ev.Sent > ev.Bytes {
 		st.bytes, st.up = ev.Sent, true
 	}
@@ -125,17 +126,45 @@ func (s *stops) put(st stop) {
 	s.n++
 }
 
-// known is the latest of them that count.
-func (s *stops) known() []stop { return s.last[:min(s.noted, s.n, len(s.last))] }
+// known ranges over the latest of those that n counts.
+func (s *stops) known(yield func(stop) bool) {
+	for k := range min(s.n, s.noted, len(s.last)) {
+		if !yield(s.last[(s.noted-1-k)%len(s.last)]) {
+			return
+		}
+	}
+}
+
+// anyUp says whether any of those was an upload.
+func (s *stops) anyUp() bool {
+	for st := range s.known {
+		if st.up {
+			return true
+		}
+	}
+	return false
+}
+
+// anyDown says whether any of those was a download.
+func (s *stops) anyDown() bool {
+	for st := range s.known {
+		if !st.up {
+			return true
+		}
+	}
+	return false
+}
 
 // span is the smallest and the largest count of bytes.
 func (s *stops) span() (low, high int64) {
-	for n, st := range s.known() {
-		if n == 0 || st.bytes < low {
+	low = -1
+	for st := range s.known {
+		if low < 0 || st.bytes < low {
 			low = st.bytes
 		}
 		high = max(high, st.bytes)
 	}
+	low = max(low, 0)
 	return low, high
 }
 
@@ -158,7 +187,7 @@ func (s *stops) look() (size int64, oneWay bool) {
 	const step = 16 << 10
 	low, _ := s.span()
 	size = (low*5/4 + step) / step * step
-	return min(max(size, DefaultSize), largestLook), !slices.ContainsFunc(s.known(), func(st stop) bool { return st.up })
+	return min(max(size, DefaultSize), largestLook), !s.anyUp()
 }
 
 // damning says whether the clients' flows speak for themselves, although an
@@ -176,7 +205,7 @@ func (s *stops) damning(now time.Time) bool {
 func (s *stops) dead(now time.Time) (dead int, only uint64) {
 	var low, high int64
 	for _, st := range s.last {
-		if !st.dead || st.destination == 0 || st.bytes < leastStop || now.Sub(st.at) > deadMemory {
+		if !st.dead || st.destination == 0 || st.bytes < leastStop || now.UnixNano()-st.at > int64(deadMemory) {
 			continue
 		}
 		if dead == 0 || st.bytes < low {
@@ -227,7 +256,7 @@ func (s *stops) resume(destination uint64) bool {
 func (s *stops) String() string {
 	low, high := s.span()
 	way := "down"
-	if k := s.known(); len(k) > 0 && !slices.ContainsFunc(k, func(st stop) bool { return !st.up }) {
+	if s.anyUp() && !s.anyDown() {
 		way = "up"
 	}
 	if high <= similar*max(low, 1) {
