@@ -52,8 +52,8 @@ VERDICTS = $(if $(FULL),-seeds 1000 -hours 10000,-seeds 1000 -hours 160 -limit 8
 verdicts: ## hold the pool's verdicts against the truth, into out/verdicts.txt and .svg (FULL=1: all of it)
 	@mkdir -p out
 	$(GO) test -c -o out/verdicts.test ./testenv/verdicts
-	out/verdicts.test -test.run '^TestVerdicts$$' -judged $(VERDICTS) -out out >&2
-	@cat out/verdicts.txt
+	@out/verdicts.test -test.run '^TestVerdicts$$' -judged $(VERDICTS) -out out >&2; \
+		status=$$?; cat out/verdicts.txt; exit $$status
 
 lint: $(LINT) ## look for mistakes, and for imports against the rules
 	$(LINT) run $(PACKAGES)

@@ -36,10 +36,9 @@ type Look struct {
 	Egress *Spec
 }
 
-// Viewpoint is another live endpoint through which a suspect is looked at, and
-// the control that is asked through it at the same time. What is sent to either
-// of them is CONNECT and the greeting; credentials only where [Spec.Owner] of
-// the viewer and of the suspect are the same and not empty.
+// Viewpoint is another live endpoint through which a suspect is looked at, and the
+// control that is asked through it at the same time. What is sent to either of them
+// is CONNECT and the greeting, and no credentials.
 type Viewpoint struct {
 	// Viewer is the endpoint to look through, in another prefix than the suspect if
 	// there is one.

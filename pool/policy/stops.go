@@ -175,7 +175,7 @@ func (s *stops) beyond(size int64) bool {
 		size = DefaultSize
 	}
 	low, _ := s.span()
-	return s.n > 0 && low > size*3/4 && size < largestLook
+	return s.n > 0 && low*5/4 > size && size < largestLook
 }
 
 // largestLook is the most that is downloaded to see a freeze, in bytes.

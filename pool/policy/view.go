@@ -13,6 +13,9 @@ type View struct {
 	// Control is how the control fared that was asked through the same viewer at
 	// the same time. Anything but Answered makes this no view.
 	Control Outcome
+	// Own is true if the control was what the viewer serves itself: that shows that
+	// it runs, and not that it gets out.
+	Own bool
 	// Suspect is how the suspect fared: Answered (it answered the greeting),
 	// Silent (nothing for max(1 s, 4 round trips)), Refused with Reply (the
 	// viewer's answer to CONNECT), Closed, Reset or Garbage in the greeting, or
@@ -37,7 +40,8 @@ const (
 
 // Sight is what the view shows. A viewer that refuses (replies 1 and 2, 7 and 8)
 // shows nothing; 3, 4, 5 and 6 tell of the way from it to the suspect (RFC 1928,
-// section 6), while the same way to the control was fine.
+// section 6), while the same way to the control was fine. Where the control was the
+// viewer's own, only what comes from the suspect's host itself is believed.
 func (v View) Sight() Sight {
 	if v.Control != Answered {
 		return NoView
@@ -45,10 +49,14 @@ func (v View) Sight() Sight {
 	switch v.Suspect {
 	case Answered, Garbage, Denied:
 		return SeenUp
-	case Silent, Reset, Closed:
-		return SeenDown
+	case Reset, Closed:
+		return SeenDown // somebody has answered the viewer
+	case Silent:
+		if !v.Own {
+			return SeenDown
+		}
 	case Refused:
-		if 3 <= v.Reply && v.Reply <= 6 {
+		if v.Reply == 5 || !v.Own && 3 <= v.Reply && v.Reply <= 6 {
 			return SeenDown
 		}
 	default:

@@ -84,6 +84,7 @@ func (p *Prober) view(ctx context.Context, s policy.Spec, at policy.Viewpoint) (
 		}
 	})
 	v.Control = g.control(session, at)
+	v.Own = at.Control.Host == "" && p.standIn(at.Viewer) == reserved(0).address()
 	if v.Control == policy.Answered {
 		close(g.answered)
 		g.saw(policy.None, 0)

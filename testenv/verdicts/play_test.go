@@ -54,6 +54,9 @@ func TestCertainCases(t *testing.T) {
 						t.Errorf("reading %d is wrong: %s: %s\n%q", n, reading.Label, reading.Why, r.Trail)
 					}
 				}
+				if r.Void != "" {
+					t.Errorf("%s, seed %d: void: %s", truth, seed, r.Void)
+				}
 				if r.FalseDead > 0 {
 					t.Errorf("condemned in error: %q", r.Mistakes)
 				}
