@@ -36,12 +36,14 @@ func checkCommand(p *program) *cobra.Command {
 		Short: "Look at each endpoint once and say what is wrong with it",
 		Long: `Look at each endpoint once, in parallel: five TCP handshakes, SOCKS greeting,
 login, and transfers that are long enough to see a flow being frozen or slowed,
-both ways where the endpoint is 'paperplane exit'. It takes up to 224 KiB each.
-The exit status is 0 if any endpoint is alive.
+both ways where the endpoint is 'paperplane exit'. It takes up to 224 KiB each, and
+about three times as much where one is slow. The exit status is 0 if any endpoint
+is alive.
 
 What does not come out alive is looked at once more through up to two that did,
 if there are any: what answers them and not us is blocked, what answers neither is
-down. Nothing but a SOCKS greeting, without credentials, is sent that way.
+down. Nothing but a SOCKS greeting, without credentials, is sent that way. It is
+also asked to reach one of those that did, which shows whoever runs it that address.
 
 To look at an endpoint is to show its address to the network in between. So check
 says how many addresses it is about to show, and asks first; where there is no

@@ -32,7 +32,7 @@ func (o *checkOptions) print(p *program, findings []finding) error {
 }
 
 // findingJSON is a finding as scripts see it. Names carry their units, and stay
-// as they are once released. What was not measured is null.
+// as they are once released. Rates and times that were not measured are null.
 type findingJSON struct {
 	Endpoint   string   `json:"endpoint"`
 	Address    string   `json:"address"`
