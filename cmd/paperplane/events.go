@@ -41,7 +41,7 @@ func logEvent(ctx context.Context, e pool.Event, log *slog.Logger) {
 		text("was", e.From.String())
 		if e.Verdict != policy.Unknown {
 			text("verdict", e.Verdict.String())
-			attrs = append(attrs, slog.Float64("confidence", math.Round(100*e.Confidence)/100))
+			attrs = append(attrs, slog.Float64("confidence", math.Round(1000*e.Confidence)/1000))
 		}
 		if e.Cause != policy.None {
 			text("cause", e.Cause.String())
