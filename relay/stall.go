@@ -133,6 +133,13 @@ func (s *sight) stuck() bool {
 
 // report tells the pool.
 func (s *sight) report(o policy.Outcome, asked time.Time) {
+	switch o {
+	case policy.Silent:
+		s.stream.calledSilent.Store(true)
+	case policy.Resumed:
+		s.stream.calledSilent.Store(false)
+	default:
+	}
 	s.stream.tell(s.endpoint, policy.Evidence{
 		Outcome: o, Asked: asked, At: s.now, Bytes: s.flow.Received, Sent: s.flow.Acked,
 	})

@@ -45,6 +45,8 @@ type stream struct {
 	writing          atomic.Int64 // since when a write to the client has lasted; 0: none does
 
 	gaze gaze // belongs to the watch's goroutine
+	// calledSilent is true while the pool takes its path for silent.
+	calledSilent atomic.Bool
 
 	mu        sync.Mutex
 	turn      sync.Cond               // signalled when anything below changes

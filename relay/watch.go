@@ -72,16 +72,20 @@ func (w *watch) add(t *stream, ep *pool.Endpoint) {
 // no error: moves and ends may meet.
 func (w *watch) remove(t *stream, ep *pool.Endpoint) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if _, ok := w.streams[ep][t]; !ok {
-		return
+	_, ok := w.streams[ep][t]
+	if ok {
+		ep.Streams().Add(-1)
+		delete(w.streams[ep], t)
+		if len(w.streams[ep]) == 0 {
+			delete(w.streams, ep)
+		}
+		w.count--
 	}
-	ep.Streams().Add(-1)
-	delete(w.streams[ep], t)
-	if len(w.streams[ep]) == 0 {
-		delete(w.streams, ep)
+	w.mu.Unlock()
+	if ok && t.calledSilent.Swap(false) {
+		now := time.Now()
+		t.tell(ep, policy.Evidence{Outcome: policy.Ended, Asked: now, At: now})
 	}
-	w.count--
 }
 
 // follow cuts on verdicts until the server ends, and then all that is left.

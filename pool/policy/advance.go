@@ -31,8 +31,9 @@ func (g *Group) advanceOne(i int, now time.Time) time.Time {
 	if due.IsZero() {
 		return time.Time{}
 	}
-	if r.State == Dead && g.agenda.nobody {
-		// With nothing left to use, waiting longer only locks the clients out.
+	if r.State == Dead && g.agenda.nobody && !r.Verdict.interfered() {
+		// With nothing left to use, waiting longer only locks the clients out; but
+		// what is blocked may stay so just because it is tried. Clients try it.
 		if now.Add(g.limits.RetestMin).Before(due) {
 			due = now.Add(g.shorten(g.limits.RetestMin))
 			r.examine, r.retest = due, g.limits.RetestMin

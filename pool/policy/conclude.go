@@ -42,7 +42,7 @@ func concludeUnanswered(x Examination) Conclusion {
 	c := Conclusion{Cause: x.Greeting, Confidence: sure(x.Failures, x.Loss)}
 	what := unanswered(x)
 	for _, v := range x.Views {
-		if v.Control == Answered && v.Suspect == Garbage {
+		if v.Control == Answered && v.Suspect == Garbage && !proper(x.Views) {
 			return Conclusion{Misconfigured, Garbage, .9, what + ", and answers " + v.Through + ", but not as a SOCKS5 proxy"}
 		}
 	}
@@ -59,6 +59,16 @@ func concludeUnanswered(x Examination) Conclusion {
 		c.Why = what + " (blocked or down)"
 	}
 	return c
+}
+
+// proper says whether the suspect has answered anybody as a SOCKS5 proxy does.
+func proper(views []View) bool {
+	for _, v := range views {
+		if v.Control == Answered && v.Suspect == Answered {
+			return true
+		}
+	}
+	return false
 }
 
 // unanswered is how the first two phases failed.

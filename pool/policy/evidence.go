@@ -60,6 +60,9 @@ const (
 	// Resumed means that a flow that had Stalled goes on: it was a lull. What is
 	// frozen never does.
 	Resumed
+	// Ended means that a flow that was Silent has ended, by its client or otherwise,
+	// before it went on: it can tell nothing more.
+	Ended
 	// Slowed means that a flow goes on at far less than its path allows.
 	Slowed
 	// Local means that our own host failed (no network, no descriptors, no
@@ -69,7 +72,7 @@ const (
 
 var outcomeNames = [...]string{
 	"none", "answered", "overdue", "silent", "reset", "rejected",
-	"closed", "garbage", "denied", "refused", "stalled", "resumed", "slowed", "local",
+	"closed", "garbage", "denied", "refused", "stalled", "resumed", "ended", "slowed", "local",
 }
 
 // String is the outcome in lower case.

@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// mostFates is of how many destinations it is remembered where flows to them
@@ -32,31 +35,54 @@ func (g *Group) stopped(destination uint64, i int, now time.Time) bool {
 	if destination == 0 {
 		return false
 	}
-	f := g.fates.find(destination, now)
-	f.at = now
+	f := g.fates.note(destination, now)
+	enough := g.spread()
 	for _, j := range f.endpoints[:f.n] {
 		if j == i || g.records[j].prefix == g.records[i].prefix && g.records[i].prefix.IsValid() {
-			return f.n == widespread
+			return f.n >= enough
 		}
 	}
 	if f.n < widespread {
 		f.endpoints[f.n] = i
 		f.n++
 	}
-	return f.n == widespread
+	return f.n >= enough
 }
 
-// find is the fate of a destination; a new one may take the place of the oldest.
-func (f *fates) find(destination uint64, now time.Time) *fate {
+// spread is at how many endpoints flows to one destination must stop for that to
+// be no endpoint's doing: widespread, or as many prefixes as there are in use, but
+// two at least.
+func (g *Group) spread() int {
+	var known [widespread]int
+	n := 0
+	for _, i := range g.slots {
+		if i < 0 || n == widespread {
+			continue
+		}
+		if !slices.ContainsFunc(known[:n], func(j int) bool {
+			return g.records[j].prefix == g.records[i].prefix && g.records[i].prefix.IsValid()
+		}) {
+			known[n] = i
+			n++
+		}
+	}
+	return max(n, 2)
+}
+
+// note is the fate of a destination to which a flow has just stopped; a new one may
+// take the place of the oldest.
+func (f *fates) note(destination uint64, now time.Time) *fate {
 	oldest := 0
 	for n := range f.list {
-		if f.list[n].destination == destination {
-			if now.Sub(f.list[n].at) > stallMemory {
-				f.list[n].n = 0
+		t := &f.list[n]
+		if t.destination == destination {
+			if now.Sub(t.at) > deadMemory {
+				t.n = 0
 			}
-			return &f.list[n]
+			t.at = now
+			return t
 		}
-		if f.list[n].at.Before(f.list[oldest].at) {
+		if t.at.Before(f.list[oldest].at) {
 			oldest = n
 		}
 	}
@@ -64,8 +90,19 @@ func (f *fates) find(destination uint64, now time.Time) *fate {
 		f.list = append(f.list, fate{})
 		oldest = len(f.list) - 1
 	}
-	f.list[oldest] = fate{destination: destination}
+	f.list[oldest] = fate{destination: destination, at: now}
 	return &f.list[oldest]
+}
+
+// places is at how many endpoints, of different prefixes, flows to a destination
+// have stopped within deadMemory.
+func (f *fates) places(destination uint64, now time.Time) int {
+	for n := range f.list {
+		if f.list[n].destination == destination && now.Sub(f.list[n].at) <= deadMemory {
+			return f.list[n].n
+		}
+	}
+	return 0
 }
 
 // holdFor is how long it is waited where flows to a single destination stop at one
@@ -83,7 +120,7 @@ func (g *Group) damned(i int, now time.Time) bool {
 	if only == 0 {
 		return true
 	}
-	return now.Sub(r.Since) >= holdFor && r.State == Suspect && g.fates.find(only, now).n < 2
+	return now.Sub(r.Since) >= holdFor && r.State == Suspect && g.fates.places(only, now) < 2
 }
 
 // hold has a suspect wait for its verdict by the flows of clients: one greeting, to
@@ -91,7 +128,7 @@ func (g *Group) damned(i int, now time.Time) bool {
 // destinations, else when it is known if they stop elsewhere.
 func (g *Group) hold(i int, now time.Time) {
 	r := &g.records[i]
-	r.confirm = Stalled
+	r.confirm, r.held = Stalled, true
 	at := now
 	if !g.damned(i, now) {
 		at = later(now, r.Since.Add(holdFor))

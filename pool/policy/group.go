@@ -35,9 +35,13 @@ type Record struct {
 	// be, that counts as carried too.
 	proved time.Time
 	// doubt is when the earliest question was asked that is still unanswered.
-	// failures counts those since the last answer.
+	// failures counts those since the last answer, one a second at most, as those of
+	// one moment are not independent; late counts the ones that were only late.
+	// failed is when the last failure was counted.
 	doubt    time.Time
 	failures int
+	late     int
+	failed   time.Time
 	// transfer is true if what is doubted, or what condemned it, is not whether
 	// it answers but what it does to flows; then a greeting cannot clear it.
 	transfer bool
@@ -49,16 +53,16 @@ type Record struct {
 	// doubts about it that were dispelled, and halves every ten minutes.
 	loss   Loss
 	alarms alarms
-	// compare asks for the next download to be held against another's, and
-	// reached says that it has lately got through to an endpoint that is well.
-	compare bool
-	// larger asks for the next transfer to be as large as stops says, and broken
-	// counts what else went wrong with transfers since one went well.
-	larger bool
-	// closely asks for the next examination to be as that of a suspect.
-	closely bool
-	broken  int
-	reached time.Time
+	// compare asks for the next download to be held against another's, larger for
+	// one as large as stops says, closely for one as that of a suspect.
+	compare, larger, closely bool
+	// broken counts what went wrong with transfers, other than that they stopped,
+	// since one went well.
+	broken int
+	// held is true while flows of clients alone are what it is to be condemned for,
+	// and charge is what it was condemned for.
+	held   bool
+	charge charge
 	// looks counts the looks that were not enough, since it was last in no doubt.
 	looks int
 	// slow is the time that it is given at least, since all are slow; zero is none.
@@ -107,20 +111,21 @@ func (r *Record) doubtful() bool { return !r.doubt.IsZero() || r.State == Suspec
 // and Examined, then call Advance and do what it says. Endpoints are known by
 // their index, the order in which they were added.
 type Group struct {
-	limits  Limits
-	records []Record
-	slots   []int // index of the holder, -1 if free
-	out     outage
-	agenda  agenda
-	tally   tally
-	lore    lore
-	actions []Action
-	draws   uint64
-	answer  time.Time // when any endpoint last answered
-	loss    Loss      // of all endpoints together
-	fates   fates
-	strange time.Time     // when an answer that is not SOCKS5 last had no witness
-	window  time.Duration // for how long a block lasts that each attempt renews, if known
+	limits   Limits
+	records  []Record
+	slots    []int // index of the holder, -1 if free
+	out      outage
+	agenda   agenda
+	tally    tally
+	lore     lore
+	actions  []Action
+	draws    uint64
+	answer   time.Time // when any endpoint last answered
+	loss     Loss      // of all endpoints together
+	fates    fates
+	strange  time.Time     // when an answer that is not SOCKS5 last had no witness
+	window   time.Duration // for how long a block lasts that each attempt renews, if known
+	windowAt time.Time     // when that was found
 }
 
 // NewGroup makes an empty group. Equal seeds and equal inputs give equal
@@ -230,7 +235,7 @@ func (g *Group) move(i int, e Event, now time.Time, c Conclusion) {
 	}
 	if to != Suspect {
 		r.looks = 0
-		r.doubt, r.failures, r.stops.n, r.refusals, r.broken, r.confirm = time.Time{}, 0, 0, 0, 0, None
+		r.doubt, r.failures, r.late, r.stops.n, r.refusals, r.broken, r.confirm = time.Time{}, 0, 0, 0, 0, 0, None
 		r.transfer = r.transfer && to == Dead
 	}
 	g.tell(i, from)

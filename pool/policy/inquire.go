@@ -43,6 +43,10 @@ func (g *Group) inquire(i int, now time.Time) Action {
 	if r.larger || doubtful && r.stops.beyond(0) {
 		a.Size, a.OneWay = r.stops.look()
 	}
+	if (r.State == Dead || r.State == Probation) && r.charge.size > 0 {
+		// What it was condemned for is what to look for.
+		a.Doubtful, a.Size, a.OneWay = true, r.charge.size, r.charge.oneWay
+	}
 	return a
 }
 

@@ -30,9 +30,6 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 		r.rtt = x.RTT
 	}
 	g.learnLoss(i, &x)
-	if x.Egress == Answered {
-		r.reached = later(r.reached, x.At)
-	}
 	witnessed := g.out.up && x.Asked.Equal(g.out.sweep) // begun just before the controls were asked
 	var slow time.Duration                              // the controls' way, as it is now
 	for _, v := range x.Views {
@@ -227,10 +224,13 @@ func (g *Group) passed(i int, x Examination) {
 		}
 		g.clear(i, x.At, c)
 	case Probation:
-		g.learnWindow(i)
+		g.learnWindow(i, x.At)
 		g.pass(i, x.At, c)
 	case Active:
-		r.stops.n, r.refusals, r.looks = 0, 0, 0
+		r.stops.n, r.looks = 0, 0
+		if x.Egress == Answered {
+			r.refusals = 0 // else nothing was seen of its way out
+		}
 		if r.Verdict != Alive {
 			r.conclude(c)
 			g.tell(i, Active)
@@ -290,9 +290,7 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 	}
 	switch r.State {
 	case Active:
-		stops, broken, refusals := r.stops.n, r.broken, r.refusals
 		g.move(i, Doubted, x.At, Conclusion{Cause: c.Cause, Why: c.Why})
-		r.stops.n, r.broken, r.refusals = stops, broken, refusals
 	case Suspect, Probation:
 	default:
 		return // the dead are judged in retested, the others are not in use
@@ -317,7 +315,7 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 	case c.Cause == Stalled || c.Verdict == NoEgress && x.Down.Outcome == Silent:
 		sure = r.stops.n >= enough || c.Verdict == NoEgress && r.stops.n+r.broken >= enough
 		if sure && r.State == Suspect {
-			r.confirm = c.Cause
+			r.confirm, r.held = c.Cause, false
 			g.confirm(i, x.At)
 			return
 		}
@@ -360,9 +358,9 @@ func (g *Group) confirmed(i int, cause Outcome, now time.Time) {
 		g.condemn(i, now, Conclusion{NoEgress, Silent, .8, "answers the greeting, and carries nothing"})
 		return
 	}
-	if r.stops.n < fewestStops && !g.damned(i, now) {
+	if r.held && !g.damned(i, now) {
 		// It was the name of a destination, as it turns out.
-		r.confirm = None
+		r.confirm, r.held, r.stops.n = None, false, 0
 		g.quiesce(i, now)
 		g.clear(i, now, Conclusion{Alive, None, .9, "flows to one destination stop, here and elsewhere"})
 		return
@@ -403,7 +401,7 @@ func (g *Group) judgeByTraffic(i int, now time.Time) {
 // is not enough for a verdict yet is looked at again at once.
 func (g *Group) failed(i int, x Examination) {
 	r := &g.records[i]
-	before, alone := r.failures, x.failures()
+	before, alone := r.failures+min(r.late, 1), x.failures()
 	failures := before + alone
 	enough := failures >= Enough(x.Loss) || x.Greeting == Denied || x.Tries == 0 && failures > 1
 	x.Failures = failures
@@ -411,7 +409,7 @@ func (g *Group) failed(i int, x Examination) {
 	switch r.State {
 	case Active:
 		g.move(i, Doubted, x.At, Conclusion{Cause: c.Cause, Why: c.Why})
-		r.doubt, r.failures = x.Asked, failures
+		r.doubt, r.failures, r.late = x.Asked, failures, 0
 		if enough && (before > 0 || x.Tries >= fewestFailures) {
 			g.condemn(i, x.At, c)
 		} else {
@@ -421,7 +419,7 @@ func (g *Group) failed(i int, x Examination) {
 		r.transfer = false
 		// Where flows have moved meanwhile the path is slow, and not silent.
 		if x.Tries > 0 && (!enough || x.Greeting == Silent && x.Phase == Connect && r.life.After(x.Asked)) {
-			r.failures = failures
+			r.failures, r.late = failures, 0
 			if r.doubt.IsZero() {
 				r.doubt = x.Asked
 			}

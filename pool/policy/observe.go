@@ -51,7 +51,7 @@ func (g *Group) answered(i int, asked, at time.Time) {
 	r.answered, r.seen = later(r.answered, asked), later(r.seen, at)
 	g.answer = later(g.answer, at)
 	if !r.doubt.After(asked) {
-		r.doubt, r.failures = time.Time{}, 0
+		r.doubt, r.failures, r.late = time.Time{}, 0, 0
 	}
 	if r.stops.waits > 0 {
 		g.ripen(i, asked, at)
@@ -93,14 +93,27 @@ func (g *Group) Observe(i int, ev Evidence) {
 	if took := ev.At.Sub(ev.Asked); ev.Outcome == Silent && took >= ShortestSilence && took < 4*r.rtt {
 		ev.Outcome = Overdue // its way is that long
 	}
-	r.failures++
+	if ev.Outcome == Overdue {
+		r.late++
+	} else {
+		r.late = max(r.late-1, 0) // it was late before
+		r.fail(ev.At)
+	}
 	if r.State != Active {
 		return
 	}
-	// One late answer is looked into; the second without an answer between
-	// them, or any outright failure, keeps new requests away. It takes more late
-	// ones the more often that was a false alarm.
-	if ev.Outcome != Overdue || r.failures >= 2+g.noise(i, ev.At) {
+	// One late answer is looked into; the second without an answer between them, or
+	// any outright failure, keeps new requests away. It takes more of them the more
+	// often that was a false alarm; but a reset or wrong bytes are no accident.
+	enough := 0
+	switch ev.Outcome {
+	case Overdue:
+		enough = 2 + g.noise(i, ev.At)
+	case Silent:
+		enough = 1 + g.noise(i, ev.At)
+	default:
+	}
+	if r.late+r.failures >= enough {
 		g.suspect(i, ev, fmt.Sprintf("%s %s", ev.Phase, ev.Outcome), false)
 	}
 	g.examineAt(i, ev.At, Greet)
@@ -137,7 +150,7 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		}
 	case ev.Outcome == Silent && ev.Phase == Transfer:
 		r.stops.wait(ev)
-		if r.failures++; r.failures <= g.noise(i, ev.At) {
+		if r.fail(ev.At); r.failures <= g.noise(i, ev.At) {
 			g.examineAt(i, ev.At, Carry)
 			r.closely = true
 			return
@@ -165,10 +178,11 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		r.closely = true
 	case ev.Outcome == Resumed:
 		g.resumed(i, ev)
+	case ev.Outcome == Ended:
+		r.stops.leave(ev.Destination)
 	case ev.Outcome == Slowed:
 		// It may be the destination that is slow.
 		r.compare = true
-		r.broken = max(r.broken, 1)
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Refused:
 		if !ev.Elsewhere {
@@ -193,6 +207,14 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 	}
 }
 
+// fail counts a failure that a client has met.
+func (r *Record) fail(at time.Time) {
+	if r.failures == 0 || at.Sub(r.failed) >= ShortestSilence {
+		r.failures++
+		r.failed = at
+	}
+}
+
 // noise is how many signs of trouble more than usual it takes to keep requests
 // away from i: as many as there were false alarms, and more where packets get
 // lost, so that it does not go back and forth.
@@ -206,14 +228,12 @@ func (g *Group) noise(i int, now time.Time) int {
 func (g *Group) ripen(i int, asked, now time.Time) {
 	r := &g.records[i]
 	before := r.stops.n
-	r.stops.ripen(asked, now, func(destination uint64) bool { return g.stopped(destination, i, now) })
+	r.stops.ripen(asked, now, g.out.ended, func(destination uint64) bool { return g.stopped(destination, i, now) })
 	switch {
 	case r.State != Active && r.State != Suspect:
 	case r.stops.damning(now):
 		if r.State == Active {
-			stops := r.stops.n
 			g.move(i, Doubted, now, Conclusion{Cause: Stalled, Why: r.stops.String()})
-			r.stops.n = stops
 		}
 		r.transfer = true
 		g.hold(i, now)
@@ -238,10 +258,9 @@ func (g *Group) lookInto(i int, now time.Time) {
 func (g *Group) resumed(i int, ev Evidence) {
 	r := &g.records[i]
 	r.life = later(r.life, ev.At)
-	if r.stops.resume(ev.Destination) {
+	if !r.stops.resume(ev.Destination) {
 		return
 	}
-	r.stops.n = max(0, r.stops.n-1)
 	if r.State != Suspect || !r.transfer || r.Cause != Stalled || r.stops.n > 0 || r.confirm != None {
 		return
 	}

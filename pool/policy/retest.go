@@ -13,6 +13,10 @@ var windows = [...]time.Duration{time.Minute, 3 * time.Minute, 10 * time.Minute}
 // for some seconds.
 const windowMargin = 10 * time.Second
 
+// windowLasts is how long a window that was found is taken for the blocker's. What
+// looked like one may have been a block that was lifted.
+const windowLasts = time.Hour
+
 // condemn moves an endpoint to the dead and plans its first retest. One that has
 // not served for long since it was dead goes on with the pauses from where they
 // were, so that one that comes and goes is tried more and more seldom.
@@ -21,6 +25,10 @@ func (g *Group) condemn(i int, now time.Time, c Conclusion) {
 	if r.State != Probation && now.Sub(r.served) > g.limits.RetestMax {
 		r.retest = 0
 	}
+	if r.State != Probation || c.Verdict != r.charge.verdict {
+		r.charge = r.charged(c)
+	}
+	r.stops.waits = 0
 	g.move(i, Condemned, now, c)
 	if c.Verdict == Unknown && c.Cause.onTheWay() && len(g.sightlines(i)) > 0 {
 		// Those through whom it was looked at may have been lost with it: now it is
@@ -32,13 +40,36 @@ func (g *Group) condemn(i int, now time.Time, c Conclusion) {
 	g.postpone(i, now)
 }
 
+// charge is what an endpoint was condemned for, so that a retest looks for that.
+type charge struct {
+	verdict Verdict
+	// size and oneWay are those of a Look that shows it, up is whether that is an
+	// upload. blind is true if no examination has shown it, only clients' flows.
+	size              int64
+	oneWay, up, blind bool
+}
+
+// charged is what is to be looked for after a conclusion, before it is drawn.
+func (r *Record) charged(c Conclusion) charge {
+	ch := charge{verdict: c.Verdict}
+	switch c.Verdict {
+	case Frozen:
+		ch.size, ch.oneWay = r.stops.look()
+		ch.up, ch.blind = r.stops.anyUp() && !r.stops.anyDown(), r.held
+	case Throttled:
+		ch.size, ch.oneWay = slowSize, true
+	default:
+	}
+	return ch
+}
+
 // postpone plans the next retest of a dead endpoint, later each time.
 func (g *Group) postpone(i int, now time.Time) {
 	r := &g.records[i]
 	r.examine = time.Time{}
 	switch r.Verdict {
 	case Blocked, Frozen, Throttled:
-		r.retest = g.nextWindow(r.retest)
+		r.retest = g.nextWindow(r.retest, now)
 		// Never earlier than planned: the attempt would start the time anew.
 		jitter := time.Duration(unit(g.draw()) * .03 * float64(r.retest))
 		g.examineAt(i, now.Add(r.retest+windowMargin+jitter), Carry)
@@ -50,8 +81,8 @@ func (g *Group) postpone(i int, now time.Time) {
 
 // nextWindow is the pause after one of the given length was too short: at first
 // the one that was enough for another endpoint, then the next longer one.
-func (g *Group) nextWindow(last time.Duration) time.Duration {
-	if last < g.window {
+func (g *Group) nextWindow(last time.Duration, now time.Time) time.Duration {
+	if last < g.window && now.Sub(g.windowAt) < windowLasts {
 		return g.window
 	}
 	for _, w := range windows {
@@ -64,9 +95,9 @@ func (g *Group) nextWindow(last time.Duration) time.Duration {
 
 // learnWindow notes that i is back, after a pause that was long enough where a
 // shorter one was not.
-func (g *Group) learnWindow(i int) {
+func (g *Group) learnWindow(i int, now time.Time) {
 	if r := &g.records[i]; r.interfered && r.retest > windows[0] {
-		g.window = r.retest
+		g.window, g.windowAt = r.retest, now
 	}
 }
 
@@ -75,7 +106,8 @@ func (g *Group) retested(i int, x Examination) {
 	r := &g.records[i]
 	c := Conclude(x)
 	// What stops flows is not seen where nothing was carried.
-	unseen := r.transfer && x.Down.Outcome == None && !(r.Verdict == NoEgress && x.Egress == Answered)
+	unseen := r.transfer && x.Down.Outcome == None && !(r.Verdict == NoEgress && x.Egress == Answered) ||
+		r.charge.up && x.Up.Outcome == None || r.charge.blind
 	if c.Verdict != Alive || unseen && x.At.Sub(r.Since) < g.limits.RetestMax {
 		if c.Verdict != Unknown && c.Verdict != Alive && c.Verdict != r.Verdict {
 			r.conclude(g.learn(i, Dead, c, x.At))

@@ -18,7 +18,7 @@ func (g *Group) serve(i, slot int, now time.Time, c Conclusion) {
 	g.slots[slot] = i
 	r.Slot, r.served = slot, now
 	r.Exposed = true
-	r.doubt, r.failures = time.Time{}, 0
+	r.doubt, r.failures, r.late = time.Time{}, 0, 0
 	g.examineAt(i, now, Carry)
 }
 

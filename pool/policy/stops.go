@@ -43,6 +43,7 @@ type stop struct {
 	destination uint64
 	up          bool
 	dead        bool // its path was found silent, not merely its sender
+	taken       bool // it goes on, and counts no more
 }
 
 // similar is how many times the smallest count the largest may be for flows that
@@ -50,10 +51,21 @@ type stop struct {
 // beyond the limit.
 const similar = 2
 
-// add notes a client's flow.
+// add notes a client's flow. One that had merely stopped, and whose path is found
+// silent now, is the same one.
 func (s *stops) add(ev Evidence) {
 	s.fade(ev.At)
-	s.put(stopOf(ev))
+	st := stopOf(ev)
+	if st.dead && st.destination != 0 {
+		for k := range min(s.noted, len(s.last)) {
+			old := &s.last[(s.noted-1-k)%len(s.last)]
+			if old.destination == st.destination && old.bytes == st.bytes && !old.dead && !old.taken && s.n > k {
+				old.dead, s.at = true, ev.At
+				return
+			}
+		}
+	}
+	s.put(st)
 	s.at = ev.At
 }
 
@@ -67,8 +79,8 @@ func (s *stops) seen(x Examination) {
 		for range max(p.Stopped, 1) {
 			s.put(stop{at: x.At.UnixNano(), bytes: p.Bytes, up: n == 1})
 		}
+		s.at = x.At
 	}
-	s.at = x.At
 }
 
 // wait notes a client's flow whose path is silent: if an answer to a later question
@@ -82,10 +94,13 @@ func (s *stops) wait(ev Evidence) {
 
 // ripen takes an answer to a question: it counts the flows that are silent still,
 // some time after the path was found to be well, but those to destinations to which
-// flows stop everywhere.
-func (s *stops) ripen(asked, now time.Time, everywhere func(destination uint64) bool) {
+// flows stop everywhere, and those that fell silent before an outage of our own ended.
+func (s *stops) ripen(asked, now, outage time.Time, everywhere func(destination uint64) bool) {
 	left := 0
 	for _, w := range s.waiting[:s.waits] {
+		if w.asked < outage.UnixNano() {
+			continue
+		}
 		if w.proven == 0 && w.asked < asked.UnixNano() {
 			w.proven = now.UnixNano()
 		}
@@ -159,6 +174,9 @@ func (s *stops) anyDown() bool {
 func (s *stops) span() (low, high int64) {
 	low = -1
 	for st := range s.known {
+		if st.bytes == 0 || st.taken {
+			continue // it had not begun
+		}
 		if low < 0 || st.bytes < low {
 			low = st.bytes
 		}
@@ -234,19 +252,32 @@ const (
 )
 
 // resume takes back the latest flow to a destination, and says whether it was one
-// that was not counted yet.
+// that n counts.
 func (s *stops) resume(destination uint64) bool {
+	if s.leave(destination) {
+		return false
+	}
+	for k := range min(s.noted, len(s.last)) {
+		st := &s.last[(s.noted-1-k)%len(s.last)]
+		if st.destination == destination && !st.taken {
+			st.taken, st.dead = true, false
+			if s.n > 0 {
+				s.n--
+				return true
+			}
+			return false
+		}
+	}
+	return false
+}
+
+// leave forgets a flow that waits, and says whether there was one.
+func (s *stops) leave(destination uint64) bool {
 	for n := s.waits - 1; n >= 0; n-- {
 		if s.waiting[n].destination == destination {
 			s.waits--
 			s.waiting[n] = s.waiting[s.waits]
 			return true
-		}
-	}
-	for n := s.noted - 1; n >= max(s.noted-len(s.last), 0); n-- {
-		if st := &s.last[n%len(s.last)]; st.dead && st.destination == destination {
-			st.dead = false
-			break
 		}
 	}
 	return false

@@ -7,9 +7,9 @@ func (g *Group) unwitnessed(i int, x Examination) {
 	r := &g.records[i]
 	switch r.State {
 	case Active:
-		failures := r.failures + x.failures()
+		failures := r.failures + min(r.late, 1) + x.failures()
 		g.move(i, Doubted, x.At, Conclusion{Cause: x.Greeting, Why: Conclude(x).Why})
-		r.doubt, r.failures = x.Asked, failures
+		r.doubt, r.failures, r.late = x.Asked, failures, 0
 		g.examineAt(i, x.At, Greet)
 		g.sweep(x.At)
 	case Suspect:
@@ -24,6 +24,10 @@ func (g *Group) unwitnessed(i int, x Examination) {
 	case Reserve:
 		r.doubt = x.Asked // a canary; the next one shall be another
 	case Dead:
+		if r.Verdict.interfered() {
+			g.postpone(i, x.At)
+			return
+		}
 		g.examineAt(i, x.At.Add(g.limits.RetestMin), Carry)
 	case Probation:
 		g.examineAt(i, x.At.Add(time.Second), Carry)
