@@ -14,7 +14,7 @@ import (
 
 // flap puts an endpoint in doubt and clears it again: two events.
 func flap(e *pool.Endpoint) {
-	see(e, policy.Connect, policy.Silent)
+	see(e, policy.Connect, policy.Reset)
 	synctest.Wait()
 	time.Sleep(roundTrip)
 	e.Report(policy.Evidence{Phase: policy.Greeting, Outcome: policy.Answered, Asked: time.Now(), At: time.Now()})

@@ -122,7 +122,6 @@ func TestOneFlowCountsOnce(t *testing.T) {
 	i := d.group.Slots()[2]
 	at := d.since()
 	d.see(i, policy.Transfer, policy.Stalled, func(ev *policy.Evidence) { ev.Bytes, ev.Destination = 30<<10, 9 })
-	d.run(2500 * time.Millisecond)
 	d.falls(i, 9, 30<<10)
 	d.run(20 * time.Second)
 	d.nobodyDies(at)
