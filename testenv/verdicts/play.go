@@ -71,7 +71,7 @@ func (s *Scene) play(r *Run) error {
 	time.Sleep(warmUp)
 	victims := s.victims()
 	if len(victims) == 0 {
-		r.Void = "nothing to strike was in use"
+		s.unready(r)
 		return nil
 	}
 	subjects := s.subjects(victims)
@@ -113,8 +113,19 @@ func (s *Scene) play(r *Run) error {
 	}
 	<-over
 	read.Wait()
-	s.sum(r, began, subjects, victims)
+	s.sum(r, began, subjects)
 	return err
+}
+
+// unready sums up a run in which, with everything well, the pool has nothing in use
+// that could be struck. That is wrong, whatever was to happen.
+func (s *Scene) unready(r *Run) {
+	now := time.Now()
+	for _, v := range s.vantages {
+		r.add(v.account(now, nil))
+	}
+	o := OpinionOf(s.vantages[0].row(s.endpoints[0]))
+	r.Readings = []Reading{{Label: o.Label(), Why: "nothing was in use: " + o.Why}}
 }
 
 // happen makes all events happen that are due, and returns the next one.
@@ -142,11 +153,16 @@ func (s *Scene) subjects(victims []*testenv.Host) (subjects []*subject) {
 		least = max(least, e.Vantages)
 	}
 	for n, v := range s.vantages {
+		v.struck = nil
 		for i, h := range victims {
+			hit := struck && (least == 0 || n < least)
+			if hit {
+				v.struck = append(v.struck, h)
+			}
 			if i > 0 && v.state(h) != policy.Active {
 				continue
 			}
-			subjects = append(subjects, newSubject(v, h, struck && (least == 0 || n < least)))
+			subjects = append(subjects, newSubject(v, h, hit))
 		}
 		if s.c.Setting.Crowd == 0 {
 			continue
@@ -161,16 +177,22 @@ func (s *Scene) subjects(victims []*testenv.Host) (subjects []*subject) {
 	return subjects
 }
 
-// sum puts together what the subjects have seen.
-func (s *Scene) sum(r *Run, began time.Time, subjects []*subject, victims []*testenv.Host) {
+// sum puts together what the subjects have seen. Those that nothing has hit are left
+// out, and a run in which nothing was hit at all is void; what it cost counts.
+func (s *Scene) sum(r *Run, began time.Time, subjects []*subject) {
+	for _, v := range s.vantages {
+		r.add(v.account(began, v.struck))
+	}
+	r.Told = true
+	left := 0
 	for _, j := range subjects {
 		if j.void != "" {
 			r.Void = j.void
-			return
+			continue
 		}
-	}
-	r.Told = true
-	for _, j := range subjects {
+		if j.struck {
+			left++
+		}
 		for n, o := range j.opinions {
 			if len(r.Readings) == n {
 				r.Readings = append(r.Readings, Reading{Label: o.Label(), Right: true, Why: o.Why})
@@ -183,8 +205,8 @@ func (s *Scene) sum(r *Run, began time.Time, subjects []*subject, victims []*tes
 		r.Took, r.Told = max(r.Took, took), r.Told && told
 		r.Trail = append(r.Trail, j.trail(began)...)
 	}
-	for _, v := range s.vantages {
-		r.add(v.account(began, victims))
+	if left > 0 {
+		r.Void = ""
 	}
 }
 

@@ -173,9 +173,8 @@ func (j *subject) right(n int) bool {
 	c, o := j.v.scene.c, j.opinions[n]
 	switch {
 	case !j.struck && c.Setting.Crowd > 0:
-		// A neighbour: it must stay in use. How long it may be suspected is measured
-		// by itself.
-		return o.State != policy.Dead && o.State != policy.Probation
+		// A neighbour: it must stay in use. In the first seconds it may be looked at.
+		return o.State == policy.Active || n == 0 && o.State == policy.Suspect
 	case !j.struck && c.hitsEndpoints():
 		return o.is(alive)
 	case n == 2:

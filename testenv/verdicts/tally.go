@@ -41,14 +41,12 @@ func (t *Tally) add(o Tally) {
 	t.Mistakes = append(t.Mistakes, o.Mistakes...)
 }
 
-// account draws the balance of a vantage. What the events strike counts as well
-// until they do.
-func (v *vantage) account(began time.Time, victims []*testenv.Host) (t Tally) {
+// account draws the balance of a vantage. What the events strike there counts as
+// well until they do.
+func (v *vantage) account(began time.Time, hit []*testenv.Host) (t Tally) {
 	struck := make(map[string]bool)
-	if v.scene.c.hitsEndpoints() {
-		for _, h := range victims {
-			struck[h.Spec().Name()] = true
-		}
+	for _, h := range hit {
+		struck[h.Spec().Name()] = true
 	}
 	now, events := time.Now(), v.told()
 	lost := 0
@@ -57,7 +55,11 @@ func (v *vantage) account(began time.Time, victims []*testenv.Host) (t Tally) {
 		for _, ev := range events {
 			if ev.Kind == pool.Changed && ev.Endpoint.Name() == r.Name {
 				if struck[r.Name] && !ev.At.Before(began) {
-					break
+					if ev.To == policy.Dead {
+						lost++
+						break
+					}
+					continue
 				}
 				if l.turn(ev.At, ev.To, &t) {
 					t.Mistakes = append(t.Mistakes, fmt.Sprintf("%8.2fs %s", ev.At.Sub(began).Seconds(), ev))
@@ -66,9 +68,6 @@ func (v *vantage) account(began time.Time, victims []*testenv.Host) (t Tally) {
 		}
 		if struck[r.Name] {
 			l.turn(began, policy.Retired, &t)
-			if l.used {
-				lost++
-			}
 		} else {
 			l.turn(now, policy.Retired, &t)
 		}
@@ -104,7 +103,6 @@ func (v *vantage) active() int {
 type life struct {
 	state policy.State
 	since time.Time
-	used  bool
 }
 
 // turn books the time spent in a state, and what it means to leave it for to. It
@@ -130,7 +128,6 @@ func (l *life) turn(at time.Time, to policy.State, t *Tally) (condemned bool) {
 	case to == policy.Reserve && l.state == policy.Suspect:
 		t.Rotations++
 	}
-	l.used = l.used || to == policy.Active
 	l.state, l.since = to, at
 	return condemned
 }

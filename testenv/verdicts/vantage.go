@@ -24,6 +24,8 @@ type vantage struct {
 	scene *Scene
 	isp   *testenv.ISP
 	seed  uint64
+	// struck are the endpoints that the events strike here.
+	struck []*testenv.Host
 
 	pool   *pool.Pool
 	server *relay.Server
