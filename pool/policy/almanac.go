@@ -148,7 +148,7 @@ const (
 // If losses began at any hour, each day by itself, three of them would begin and
 // end within an hour of each other with a probability below (3/24)^4, or .02 %. Of
 // what comes and goes at random, with means from 2 to 24 hours, less than
-// .1 % seem to have a schedule after 3 to 7 days (TestNoScheduleByChance).
+// .1 % seem to have a schedule after 3 to 7 days, as measured.
 func (a *almanac) schedule() (schedule, bool) {
 	kinds := a.kinds()
 	start, end, ok := piece(kinds)

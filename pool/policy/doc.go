@@ -24,7 +24,10 @@
 // which it failed says how; if not, it is down; without a view that stays open
 // ([Conclude]). That flows stop takes five that did, of clients and of
 // examinations together, while greetings are answered. That they are slowed down
-// takes another through which the same goes many times as fast.
+// takes another through which the same goes many times as fast, twice. Where an
+// endpoint carries nothing that can be downloaded it takes less, since
+// nothing better is to be had: two flows that stop and stay so, or three requests
+// that it refuses and others grant.
 //
 // Flows to one destination that stop at several endpoints are the destination's
 // trouble, or that of a rule about its name. What is blocked speaks of its

@@ -142,7 +142,7 @@ func (g *Group) other(i int) int {
 	turn := int(g.draw() % uint64(n))
 	for k := range n {
 		j := g.slots[(turn+k)%n]
-		if j >= 0 && j != i && g.records[j].State == Active && !g.records[j].doubtful() && !g.records[j].answered.IsZero() {
+		if g.canView(j, i) {
 			return j
 		}
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 )
 
-// twinMost is the largest size at which there are twins, which are a quarter shorter:
-// two of each are 224 KiB, and all that is asked besides is little. A larger size is asked for
-// to see where flows stop, and costs enough as it is.
+// twinMost is the largest size at which there are twins, which are a quarter
+// shorter: two of each are 224 KiB, and all that is asked besides is little. A larger
+// size is asked for to see where flows stop, and costs enough as it is.
 const twinMost = 64 << 10
 
 // twinsAlone is the largest size of a download that has a twin where nothing else is

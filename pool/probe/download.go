@@ -19,7 +19,8 @@ import (
 // slack is how much may come beside the body: headers, and the frame of TLS.
 const slack = 64 << 10
 
-// download asks for the target and reads size bytes of it. It uses up the session, and has closed its connection when it returns.
+// download asks for the target and reads size bytes of it. It uses up the session,
+// and has closed its connection when it returns.
 func (c *carriage) download(ctx context.Context, session *upstream.Session, t Target, own bool, size int64, twins *pair, side int) (d transfer) {
 	raw := session.Conn()
 	name := c.spec.Name()

@@ -139,8 +139,7 @@ func (t *tries) next(ctx context.Context) (*upstream.Session, error) {
 }
 
 // silence is how long the endpoint may leave a question unanswered: 1 s, or four
-//
-//	round trips if that is more. One that retransmits loses less.
+// round trips if that is more. One that retransmits loses less.
 func (t *tries) silence(rtt time.Duration) time.Duration {
 	rtt = max(rtt, t.p.memory.trace(t.spec.Name()).rtt)
 	return max(t.p.floor(), 4*rtt)

@@ -25,9 +25,9 @@ const firstFlight = 4 << 10
 // lookAtLeast is the shortest pause between two looks at what is acknowledged.
 const lookAtLeast = 200 * time.Microsecond
 
-// upload posts size bytes to the reserved target, none of which compress. What has moved is what the endpoint has acknowledged, and all of
-// it only when the target says so. It uses up the session, and has closed its
-// connection when it returns.
+// upload posts size bytes to the reserved target, none of which compress. What has
+// moved is what the endpoint has acknowledged, and all of it only when the target
+// says so. It uses up the session, and has closed its connection when it returns.
 func (c *carriage) upload(ctx context.Context, session *upstream.Session, size int64, twins *pair, side int) (d transfer) {
 	raw := session.Conn()
 	name := c.spec.Name()

@@ -69,15 +69,15 @@ const perLong = 16
 // jobs are all runs to be made. Seeds come in the outer loop, so that all cells
 // have about as many if time runs out.
 func jobs(cases []verdicts.Case) <-chan job {
-	todo := make(chan job)
+	queue := make(chan job)
 	go func() {
-		defer close(todo)
+		defer close(queue)
 		long := int(math.Ceil(*hours / perLong))
 		for n := range max(*runs, long) {
 			for _, c := range verdicts.Long() {
 				for _, loss := range verdicts.Levels() {
 					if n < long {
-						todo <- job{c: c, loss: loss, seed: *first + uint64(n), long: true}
+						queue <- job{c: c, loss: loss, seed: *first + uint64(n), long: true}
 					}
 				}
 			}
@@ -86,22 +86,22 @@ func jobs(cases []verdicts.Case) <-chan job {
 			}
 			for _, c := range cases {
 				for _, loss := range verdicts.Levels() {
-					todo <- job{c: c, loss: loss, seed: *first + uint64(n)}
+					queue <- job{c: c, loss: loss, seed: *first + uint64(n)}
 				}
 			}
 		}
 	}()
-	return todo
+	return queue
 }
 
 // play makes the runs, as many at once as there are processors.
-func play(t *testing.T, m *verdicts.Matrix, todo <-chan job, began time.Time) (made int) {
+func play(t *testing.T, m *verdicts.Matrix, queue <-chan job, began time.Time) (made int) {
 	var mu sync.Mutex
 	t.Run("runs", func(t *testing.T) {
 		for n := range runtime.GOMAXPROCS(0) {
 			t.Run(fmt.Sprint(n), func(t *testing.T) {
 				t.Parallel()
-				for j := range todo {
+				for j := range queue {
 					if *limit > 0 && time.Since(began) > *limit {
 						continue
 					}
