@@ -78,7 +78,7 @@ func TestActivesAndCanariesDropped(t *testing.T) {
 				}
 				lost = append(lost, h)
 			}
-			a.isp.Add(against(blocker.Drop(), lost...))
+			a.block(against(blocker.Drop(), lost...))
 			return lost
 		}
 		t.Run(s.name+"/control", func(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 	"github.com/paperplane-relay/paperplane/relay"
 	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/blocker"
 )
 
 // The arena of the failure table: 16 endpoints in four prefixes of two
@@ -253,6 +254,16 @@ func (a *arena) dialAs(who string) func(context.Context, string, string) (net.Co
 		a.mu.Unlock()
 		return a.isp.DialContext(ctx, network, address)
 	}
+}
+
+// block has the ISP obey a rule from now on.
+func (a *arena) block(r blocker.Rule) blocker.RuleID {
+	a.t.Helper()
+	id, err := a.isp.Add(r)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return id
 }
 
 // active lists the endpoints that serve now, in a fixed order.

@@ -78,9 +78,9 @@ func lostUnderFlights(t *testing.T, s suite, connect, answer time.Duration, firs
 			})
 		}
 		time.Sleep(500 * time.Millisecond)
-		a.isp.Add(within(first, "52.58.0.0/16", "35.192.0.0/16"))
+		a.block(within(first, "52.58.0.0/16", "35.192.0.0/16"))
 		time.Sleep(pause)
-		a.isp.Add(within(second, "18.196.0.0/16"))
+		a.block(within(second, "18.196.0.0/16"))
 		asked.Wait()
 		a.neverDirect()
 		a.log()

@@ -18,7 +18,7 @@ func TestWholePrefixDropped(t *testing.T) {
 	for _, s := range suites() {
 		t.Run(s.name, func(t *testing.T) {
 			inArena(t, options{suite: s, active: 16, halves: true}, func(a *arena) {
-				a.isp.Add(within(blocker.Drop(), listed.String()))
+				a.block(within(blocker.Drop(), listed.String()))
 				began := time.Now()
 				time.Sleep(time.Minute)
 				verdicts := a.condemnedIn(listed)
@@ -58,7 +58,7 @@ func TestWholePrefixDroppedForOne(t *testing.T) {
 		}
 		ask(20)
 		began := time.Now()
-		a.isp.Add(within(blocker.Drop(), listed.String()))
+		a.block(within(blocker.Drop(), listed.String()))
 		ask(200)
 		time.Sleep(patience)
 		into := make(map[string]bool)

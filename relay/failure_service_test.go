@@ -131,7 +131,7 @@ func TestEveryEndpointDead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inArena(t, options{suite: suites()[0], active: 8}, func(a *arena) {
 				now := time.Now()
-				id := a.isp.Add(against(do, a.endpoints...))
+				id := a.block(against(do, a.endpoints...))
 				time.Sleep(time.Minute)
 				for _, r := range a.since(now.Add(time.Second)) {
 					if r.err == nil {
@@ -204,14 +204,14 @@ func TestFlightOutlivesTwoVerdicts(t *testing.T) {
 			})
 		}
 		time.Sleep(500 * time.Millisecond)
-		a.isp.Add(against(blocker.Drop(), a.active()...))
+		a.block(against(blocker.Drop(), a.active()...))
 		time.Sleep(3500 * time.Millisecond)
 		// All but the one that carries least: it must be what is left.
 		busy := a.active()
 		slices.SortStableFunc(busy, func(x, y *testenv.Host) int {
 			return cmp.Compare(a.carries(x), a.carries(y))
 		})
-		a.isp.Add(against(blocker.Drop(), busy[1:]...))
+		a.block(against(blocker.Drop(), busy[1:]...))
 		asked.Wait()
 		if n := a.server.Stats().Moved; n < 24 {
 			t.Errorf("flights have moved %d times: not twice", n)

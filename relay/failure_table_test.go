@@ -53,7 +53,7 @@ const hedge = 250 * time.Millisecond
 func TestOneEndpointDropped(t *testing.T) {
 	table(t, func(a *arena) {
 		h, now := a.victim(), time.Now()
-		a.isp.Add(against(blocker.Drop(), h))
+		a.block(against(blocker.Drop(), h))
 		time.Sleep(time.Minute)
 		a.paysAtMost(hedge, now, time.Now())
 		a.cutsOnly(a.firstDrops(h), cutAfter)
@@ -64,7 +64,7 @@ func TestOneEndpointDropped(t *testing.T) {
 func TestOneEndpointReset(t *testing.T) {
 	table(t, func(a *arena) {
 		h, now := a.victim(), time.Now()
-		a.isp.Add(against(blocker.Reset(), h))
+		a.block(against(blocker.Reset(), h))
 		time.Sleep(time.Minute)
 		a.paysAtMost(2*rtt, now, time.Now())
 		a.cutsOnly(map[netip.Addr]time.Time{h.Addr(): now}, cutAfter)
@@ -125,7 +125,7 @@ func frozen(t *testing.T, active int, by string) {
 	}
 	inArena(t, options{suite: suites()[0], active: active, path: "/64k", selector: selector}, func(a *arena) {
 		h, now := a.victim(), time.Now()
-		a.isp.Add(against(blocker.Freeze(16<<10), h))
+		a.block(against(blocker.Freeze(16<<10), h))
 		time.Sleep(time.Minute)
 		all, whole := 0, 0
 		for _, r := range a.since(now) {
@@ -171,7 +171,7 @@ func TestWaveUntilOneIsLeft(t *testing.T) {
 					h = next
 				}
 			}
-			a.isp.Add(against(blocker.Drop(), h))
+			a.block(against(blocker.Drop(), h))
 			lost, losses = append(lost, h), append(losses, time.Now())
 			time.Sleep(5 * time.Second)
 		}
@@ -186,7 +186,7 @@ func TestWholePrefixAtOnce(t *testing.T) {
 	table(t, func(a *arena) {
 		now := time.Now()
 		prefix := netip.MustParsePrefix("52.58.0.0/16")
-		a.isp.Add(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{prefix}}, Do: blocker.Drop()})
+		a.block(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{prefix}}, Do: blocker.Drop()})
 		var lost []*testenv.Host
 		for _, h := range a.active() {
 			if prefix.Contains(h.Addr()) {
@@ -213,7 +213,7 @@ func TestAllActiveDropped(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			inArena(t, options{suite: s, active: 8}, func(a *arena) {
 				lost, now := a.active(), time.Now()
-				a.isp.Add(against(blocker.Drop(), lost...))
+				a.block(against(blocker.Drop(), lost...))
 				time.Sleep(time.Minute)
 				a.paysAtMost(2500*time.Millisecond, now, time.Now())
 				a.noneFails()

@@ -71,6 +71,9 @@ func (w *World) Cloud(name string, c CloudConfig) *Cloud {
 		}
 		c.Prefixes[i] = p.Masked()
 	}
+	if err := w.on.route(c.Prefixes...); err != nil {
+		panic(fmt.Errorf("testenv: cloud %s: %w", name, err))
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	cl := &Cloud{w: w, name: name, config: c}

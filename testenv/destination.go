@@ -32,12 +32,15 @@ func (w *World) Destination(name string, c DestinationConfig) *Host {
 		panic("testenv: destination " + name + " exists already")
 	}
 	addr := c.Addr.Unmap()
-	if !addr.IsValid() {
-		var err error
-		if addr, err = w.draw(destinationPrefix); err != nil {
-			w.mu.Unlock()
-			panic(err)
-		}
+	var err error
+	if addr.IsValid() {
+		err = w.on.route(netip.PrefixFrom(addr, addr.BitLen()))
+	} else {
+		addr, err = w.draw(destinationPrefix)
+	}
+	if err != nil {
+		w.mu.Unlock()
+		panic(err)
 	}
 	h := &Host{
 		w: w, name: name, addr: addr, latency: c.Latency, ordered: time.Now(),

@@ -6,11 +6,11 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os/exec"
 	"sync"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
-	"github.com/paperplane-relay/paperplane/testenv/memnet"
 )
 
 // Host is a machine with one address, and the process on it. The process and
@@ -25,10 +25,10 @@ type Host struct {
 	endpoint bool
 	spec     policy.Spec
 	ordered  time.Time
-	line     memnet.Line
+	line     Line
 
 	mu       sync.Mutex
-	mem      *memnet.Host // nil: not booted yet, or gone
+	mem      machine // nil: not booted yet, or gone
 	services []*service
 	up       bool
 	gone     bool
@@ -48,7 +48,7 @@ func (h *Host) Spec() policy.Spec { return h.spec }
 // blocker: make it lose, or longer, unsteady, narrow. Whoever dials this host
 // sends up, it answers down; of its own dials, up is from here. A host whose
 // Line has a Delay of a second is slow but alive.
-func (h *Host) Line() *memnet.Line { return &h.line }
+func (h *Host) Line() *Line { return &h.line }
 
 // URL is the same as people write it: "socks5://user:pass@52.58.4.7:1080".
 func (h *Host) URL() string {
@@ -67,11 +67,7 @@ func (h *Host) Listen(port uint16) (net.Listener, error) {
 	if h.mem == nil {
 		return nil, ErrClosed
 	}
-	l, err := h.mem.Listen(port)
-	if err != nil {
-		return nil, err
-	}
-	return l, nil
+	return h.mem.Listen(port)
 }
 
 // DialContext connects from this host to an address, or to a destination's
@@ -88,7 +84,7 @@ func (h *Host) DialContext(ctx context.Context, network, address string) (net.Co
 	if err != nil {
 		return nil, err
 	}
-	return dial(ctx, mem, to)
+	return mem.Dial(ctx, to)
 }
 
 // Start starts the process again after Stop or Hang, with the services that
@@ -181,26 +177,33 @@ func (h *Host) boot() error {
 		h.mu.Unlock()
 		return ErrClosed
 	}
-	mem, err := h.w.net.Host(h.addr)
-	h.mem = mem
-	h.mu.Unlock()
+	mem, err := h.w.on.host(h.addr)
 	if err != nil {
+		h.mu.Unlock()
 		return fmt.Errorf("boot %v: %w", h.addr, err)
 	}
+	h.mem = mem
+	h.mu.Unlock()
 	h.w.log.Debug("host is up", "addr", h.addr)
 	return h.Start()
 }
 
 func (w *World) add(h *Host) {
-	h.line.Seed = ^w.seed ^ uint64(len(w.hosts)+1)<<32
+	h.line = Line{w, w.on.line(^w.seed ^ uint64(len(w.hosts)+1)<<32)}
 	w.hosts = append(w.hosts, h)
 	w.byAddr[h.addr] = h
 }
 
-func dial(ctx context.Context, from *memnet.Host, to netip.AddrPort) (net.Conn, error) {
-	c, err := from.Dial(ctx, to)
-	if err != nil {
-		return nil, err
+// Run starts a program on the machine, as cmd.Start does, beside what Serve and
+// Launch run there. It must bind its listeners to the machine's address, Addr:
+// machines share what is beneath. Stop, Start and Hang do not concern it, Vanish
+// silences its address. Backend Kernel only.
+func (h *Host) Run(cmd *exec.Cmd) error {
+	h.mu.Lock()
+	mem := h.mem
+	h.mu.Unlock()
+	if mem == nil {
+		return ErrClosed
 	}
-	return c, nil
+	return mem.Start(cmd)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os/exec"
 	"slices"
 	"strconv"
 	"sync"
@@ -39,12 +40,13 @@ type ISP struct {
 	name    string
 	config  ISPConfig
 	prefix  netip.Prefix
-	host    *memnet.Host
+	number  int
+	vantage vantage
 	cut     atomic.Bool
 	rules   atomic.Pointer[blocker.RuleSet]
 	residue blocker.Residue
-	line    memnet.Line
-	portal  atomic.Pointer[portal]
+	line    Line
+	portal  atomic.Pointer[Portal]
 	books   books
 
 	mu     sync.Mutex // serialises changes of rules
@@ -57,14 +59,19 @@ func (w *World) ISP(name string, c ISPConfig) *ISP {
 	w.mu.Lock()
 	n := len(w.isps)
 	prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, byte(64 + n/256), byte(n), 0}), 24)
-	i := &ISP{w: w, name: name, config: c, prefix: prefix, line: memnet.Line{Seed: w.seed ^ uint64(n+1)<<32}}
-	i.line.Lose(memnet.Loss{Share: c.Loss}, memnet.Loss{Share: c.Loss})
 	w.mu.Unlock()
-	host, err := w.net.Host(prefix.Addr().Next())
+	i := &ISP{w: w, name: name, number: n, config: c, prefix: prefix}
+	v, err := w.on.vantage(i)
 	if err != nil {
 		panic(fmt.Errorf("testenv: isp %s: %w", name, err))
 	}
-	i.host = host
+	i.vantage, i.line = v, Line{w, v.line()}
+	if c.Loss > 0 {
+		i.line.Lose(memnet.Loss{Share: c.Loss}, memnet.Loss{Share: c.Loss})
+	}
+	if w.players.Load() > 0 {
+		w.trouble(v.sights(true))
+	}
 	w.mu.Lock()
 	w.isps = append(w.isps, i)
 	changes := slices.Clone(w.registry.Changes())
@@ -80,13 +87,13 @@ func (i *ISP) Name() string { return i.name }
 func (i *ISP) Users() int { return i.config.Users }
 
 // Addr is the address of the vantage, from which DialContext dials.
-func (i *ISP) Addr() netip.Addr { return i.host.Addr() }
+func (i *ISP) Addr() netip.Addr { return i.vantage.Addr() }
 
 // Line is the ISP's own network, between its customers and its border: make it
 // lose, or longer, unsteady, narrow, on top of what ISPConfig says. Up is from
 // the customers, who share what it does. Nobody means it, and the blocker sees
 // nothing of what is lost on the way up.
-func (i *ISP) Line() *memnet.Line { return &i.line }
+func (i *ISP) Line() *Line { return &i.line }
 
 // DialContext connects from this ISP, as a program in it would. Loopback
 // addresses lead to listeners of the same vantage (see Listen), everything else
@@ -101,7 +108,7 @@ func (i *ISP) DialContext(ctx context.Context, network, address string) (net.Con
 	if err != nil {
 		return nil, err
 	}
-	return dial(ctx, i.host, to)
+	return i.vantage.Dial(ctx, to)
 }
 
 // Listen announces on the vantage, where a program under test can serve its
@@ -118,29 +125,33 @@ func (i *ISP) Listen(network, address string) (net.Listener, error) {
 		return nil, &net.OpError{Op: "listen", Net: network, Err: &net.AddrError{Err: "invalid port", Addr: address}}
 	}
 	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
-		return listen(i.host.ListenLoopback(uint16(port)))
+		return i.vantage.ListenLoopback(uint16(port))
 	}
-	return listen(i.host.Listen(uint16(port)))
+	return i.vantage.Listen(uint16(port))
 }
 
-func listen(l *memnet.Listener, err error) (net.Listener, error) {
-	if err != nil {
-		return nil, err
-	}
-	return l, nil
-}
+// Start starts a program on the vantage, as cmd.Start does: what it dials
+// crosses the border, its loopback is the one of Listen. Backend Kernel only.
+func (i *ISP) Start(cmd *exec.Cmd) error { return i.vantage.Start(cmd) }
 
 func (i *ISP) local(a netip.Addr) bool { return a.IsLoopback() || i.prefix.Contains(a) }
 
 // Add adds a rule, after those that are there. The first rule that acts on a
 // packet decides. Flows under way are subject to it from their next packet on.
-func (i *ISP) Add(r blocker.Rule) blocker.RuleID {
+// In memory it never fails; on a kernel the error is errors.ErrUnsupported for
+// what packets do not show, as names.
+func (i *ISP) Add(r blocker.Rule) (blocker.RuleID, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if err := i.vantage.check(r); err != nil {
+		return 0, fmt.Errorf("isp %s: %w", i.name, err)
+	}
 	rules, id := i.rules.Load().With(r)
-	i.publish(rules)
+	if err := i.publish(rules); err != nil {
+		return 0, err
+	}
 	i.note(id, r)
-	return id
+	return id, nil
 }
 
 // Remove removes a rule. What it has killed stays dead; what it has merely
@@ -148,17 +159,25 @@ func (i *ISP) Add(r blocker.Rule) blocker.RuleID {
 func (i *ISP) Remove(id blocker.RuleID) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.publish(i.rules.Load().Without(id))
+	i.w.trouble(i.publish(i.rules.Load().Without(id)))
 	i.strike(id)
 }
 
 // Replace puts the given rules in the place of all that were added. What
-// applies the registry stays, behind them.
-func (i *ISP) Replace(rules []blocker.Rule) []blocker.RuleID {
+// applies the registry stays, behind them. It fails as Add does, and then
+// changes nothing.
+func (i *ISP) Replace(rules []blocker.Rule) ([]blocker.RuleID, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	for _, r := range rules {
+		if err := i.vantage.check(r); err != nil {
+			return nil, fmt.Errorf("isp %s: %w", i.name, err)
+		}
+	}
 	set, ids := i.rules.Load().Replacing(rules, i.listed)
-	i.publish(set)
+	if err := i.publish(set); err != nil {
+		return nil, err
+	}
 	for n := range i.orders {
 		if i.orders[n].id != i.listed {
 			i.strike(i.orders[n].id)
@@ -167,7 +186,7 @@ func (i *ISP) Replace(rules []blocker.Rule) []blocker.RuleID {
 	for n, id := range ids {
 		i.note(id, rules[n])
 	}
-	return ids
+	return ids, nil
 }
 
 // Rules is the set in force.
@@ -178,19 +197,25 @@ func (i *ISP) Rules() *blocker.RuleSet { return i.rules.Load() }
 func (i *ISP) Cut() {
 	if !i.cut.Swap(true) {
 		i.books.begins(Outage{ISP: i.name, From: time.Now()})
+		i.w.trouble(i.vantage.cut(true))
 	}
 }
 
 // Restore ends a Cut.
 func (i *ISP) Restore() {
 	if i.cut.Swap(false) {
+		i.w.trouble(i.vantage.cut(false))
 		i.books.ends(false, time.Now())
 	}
 }
 
-func (i *ISP) publish(r *blocker.RuleSet) {
+func (i *ISP) publish(r *blocker.RuleSet) error {
+	if err := i.vantage.enforce(r); err != nil {
+		return fmt.Errorf("isp %s: %w", i.name, err)
+	}
 	i.rules.Store(r)
 	i.w.log.Info("rules changed", "isp", i.name, "rules", r.Len(), "generation", r.Generation())
+	return nil
 }
 
 // order is a rule's time in force, for the ledger.

@@ -180,6 +180,7 @@ func (w *World) Ledger() Ledger {
 	var all *blocker.PrefixSet
 	hit := make([]bool, len(tenants))
 	for _, i := range isps {
+		w.trouble(i.vantage.traffic())
 		i.books.copyTo(&l, i.name)
 		l.Lost += i.line.Lost()
 		under := i.Rules().Prefixes(now)

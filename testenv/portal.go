@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"time"
-
-	"github.com/paperplane-relay/paperplane/testenv/memnet"
 )
 
 // What portals say: a redirection to where one signs in, or, as RFC 6585 would
@@ -28,13 +25,6 @@ type Portal struct {
 	Reset bool
 }
 
-// portal is a Portal in force.
-type portal struct {
-	Portal
-	host     *memnet.Host
-	listener *memnet.Listener
-}
-
 // Capture puts a captive portal before the ISP's border: until Release, each
 // dial that would cross it is answered by the portal, in the name of whoever
 // was dialled and on whatever port, after a round trip to the border. Nothing
@@ -50,33 +40,11 @@ func (i *ISP) Capture(p Portal) {
 	if i.portal.Load() != nil {
 		return
 	}
-	w := i.w
-	w.mu.Lock()
-	closed := w.closed
-	if !closed {
-		w.services.Add(1)
-	}
-	w.mu.Unlock()
-	if closed {
+	if err := i.vantage.capture(p, p.serve); err != nil {
+		i.w.trouble(fmt.Errorf("portal of %s: %w", i.name, err))
 		return
 	}
-	t, err := i.open(p)
-	if err != nil {
-		w.services.Done()
-		w.log.Debug("no portal", "isp", i.name, "err", err)
-		return
-	}
-	go func() {
-		defer w.services.Done()
-		for {
-			c, err := t.listener.Accept()
-			if err != nil {
-				return
-			}
-			w.services.Go(func() { t.serve(c) })
-		}
-	}()
-	i.portal.Store(t)
+	i.portal.Store(&p)
 	i.books.begins(Outage{ISP: i.name, From: time.Now(), Captive: true})
 }
 
@@ -84,38 +52,21 @@ func (i *ISP) Capture(p Portal) {
 func (i *ISP) Release() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	t := i.portal.Swap(nil)
-	if t == nil {
+	if i.portal.Swap(nil) == nil {
 		return
 	}
-	t.host.Abort()
-	t.host.Vanish()
+	i.w.trouble(i.vantage.release())
 	i.books.ends(true, time.Now())
 }
 
-func (i *ISP) open(p Portal) (*portal, error) {
-	gate := i.prefix.Addr().As4()
-	gate[3] = 254
-	host, err := i.w.net.Host(netip.AddrFrom4(gate))
-	if err != nil {
-		return nil, fmt.Errorf("portal of %s: %w", i.name, err)
-	}
-	l, err := host.Listen(80)
-	if err != nil {
-		host.Vanish()
-		return nil, fmt.Errorf("portal of %s: %w", i.name, err)
-	}
-	return &portal{Portal: p, host: host, listener: l}, nil
-}
-
 // serve waits for something to be sent, answers, and closes.
-func (t *portal) serve(c net.Conn) {
+func (p Portal) serve(c net.Conn) {
 	defer c.Close()
 	var b [4 << 10]byte
 	if n, _ := c.Read(b[:]); n == 0 {
 		return
 	}
-	_, _ = io.WriteString(c, t.Answer)
+	_, _ = io.WriteString(c, p.Answer)
 	if h, ok := c.(interface{ CloseWrite() error }); ok {
 		_ = h.CloseWrite()
 	}

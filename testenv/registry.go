@@ -64,7 +64,7 @@ func (i *ISP) apply() {
 	rule := blocker.Rule{When: blocker.When{Set: set}, Do: i.config.Apply}
 	switch {
 	case i.listed != 0 && set.Len() == 0:
-		i.publish(i.rules.Load().Without(i.listed))
+		i.w.trouble(i.publish(i.rules.Load().Without(i.listed)))
 		i.strike(i.listed)
 		i.listed = 0
 		return
@@ -73,12 +73,12 @@ func (i *ISP) apply() {
 	case i.listed == 0:
 		rules, id := i.rules.Load().With(rule)
 		i.listed = id
-		i.publish(rules)
+		i.w.trouble(i.publish(rules))
 	default:
 		if old, ok := i.rules.Load().Rule(i.listed); ok && old.When.Set == set {
 			return
 		}
-		i.publish(i.rules.Load().Revised(i.listed, rule))
+		i.w.trouble(i.publish(i.rules.Load().Revised(i.listed, rule)))
 		i.strike(i.listed)
 	}
 	i.note(i.listed, rule)

@@ -57,6 +57,15 @@ func bounce(c net.Conn, size int) error {
 	return err
 }
 
+// rule has the ISP obey a rule from now on.
+func (s *scene) rule(r blocker.Rule) blocker.RuleID {
+	id, err := s.isp.Add(r)
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
 // under is a rule for one host.
 func under(h *testenv.Host, do blocker.Action) blocker.Rule {
 	return blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{netip.PrefixFrom(h.Addr(), 32)}}, Do: do}
@@ -83,7 +92,7 @@ func TestActionsOnLiveTraffic(t *testing.T) {
 				if err := bounce(c, 5000); err != nil {
 					t.Fatalf("before: %v", err)
 				}
-				id := s.isp.Add(under(h, test.do))
+				id := s.rule(under(h, test.do))
 				hit := time.Now()
 				if err := bounce(c, 50_000); !errors.Is(err, test.live) {
 					t.Errorf("live stream: %v, want %v", err, test.live)
@@ -127,7 +136,10 @@ func TestDroppedStreamGoesOnWhenTheRuleIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
 		c, h := s.echo(t)
-		ids := s.isp.Replace([]blocker.Rule{under(h, blocker.Drop())})
+		ids, err := s.isp.Replace([]blocker.Rule{under(h, blocker.Drop())})
+		if err != nil {
+			t.Fatal(err)
+		}
 		time.AfterFunc(3*time.Second, func() { s.isp.Remove(ids[0]) })
 		if err := bounce(c, 50_000); err != nil {
 			t.Error(err)
@@ -141,7 +153,7 @@ func TestPolicedRate(t *testing.T) {
 			s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
 			h, _ := s.cloud.Host(netip.Addr{})
 			_ = h.Serve(80, func(c net.Conn) { _, _ = c.Write(make([]byte, int(20*rate))) })
-			s.isp.Add(under(h, blocker.Police(rate)))
+			s.rule(under(h, blocker.Police(rate)))
 			c, err := s.dial(h, 80)
 			if err != nil {
 				t.Fatal(err)
@@ -362,7 +374,7 @@ func TestCloseWithDataInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{Latency: 50 * time.Millisecond})
 		c, h := s.echo(t)
-		s.isp.Add(under(h, blocker.Drop()))
+		s.rule(under(h, blocker.Drop()))
 		go func() { _, _ = io.Copy(c, strings.NewReader(strings.Repeat("x", 1<<20))) }()
 		go func() { _, _ = get(s.through(t)) }()
 		time.Sleep(80 * time.Millisecond)
@@ -377,7 +389,7 @@ func TestCloseWithDataInFlight(t *testing.T) {
 func TestNamesAreSeenInsideSocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{})
-		s.isp.Add(blocker.Rule{When: blocker.When{Names: []string{"telegram.lab"}}, Do: blocker.Reset()})
+		s.rule(blocker.Rule{When: blocker.When{Names: []string{"telegram.lab"}}, Do: blocker.Reset()})
 		if _, err := get(s.through(t)); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("%v", err)
 		}

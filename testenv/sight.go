@@ -23,8 +23,8 @@ func (w *World) Play(ctx context.Context, s blocker.Strategy, every time.Duratio
 	if every <= 0 {
 		return fmt.Errorf("testenv: a strategy cannot be played every %v", every)
 	}
-	w.players.Add(1)
-	defer w.players.Add(-1)
+	w.watch(1)
+	defer w.watch(-1)
 	draws := rand.New(rand.NewPCG(w.seed, 0x706c6179))
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -37,6 +37,18 @@ func (w *World) Play(ctx context.Context, s blocker.Strategy, every time.Duratio
 			return ctx.Err()
 		case <-tick.C:
 		}
+	}
+}
+
+// watch counts those who want to be shown flows, and has the ISPs note them
+// while there are any.
+func (w *World) watch(change int32) {
+	n := w.players.Add(change)
+	w.mu.Lock()
+	isps := slices.Clone(w.isps)
+	w.mu.Unlock()
+	for _, i := range isps {
+		w.trouble(i.vantage.sights(n > 0))
 	}
 }
 

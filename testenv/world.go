@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
-	"github.com/paperplane-relay/paperplane/testenv/memnet"
 )
 
 // ErrClosed is returned for what is asked of a closed world.
@@ -30,15 +29,18 @@ type Config struct {
 	// Logger is told what happens in the world, at debug level per host and at
 	// info level per rule. Nil discards it.
 	Logger *slog.Logger
+	// Backend is what it runs on.
+	Backend Backend
 }
 
 // World is a closed universe of clouds, ISPs and destinations. All its methods,
 // and those of everything in it, are safe for concurrent use.
 type World struct {
-	net   *memnet.Network
-	log   *slog.Logger
-	began time.Time
-	seed  uint64
+	on      backend
+	log     *slog.Logger
+	backend Backend
+	began   time.Time
+	seed    uint64
 
 	services sync.WaitGroup
 	players  atomic.Int32 // strategies that are being played
@@ -54,11 +56,26 @@ type World struct {
 	taken        map[netip.Addr]struct{}
 	registry     blocker.Registry
 	timers       map[*time.Timer]struct{}
-	flows, inner uint64 // how many have crossed a border, and how many have not
+	troubles     []error // what went wrong behind calls that return no error
 }
 
-// New returns an empty world.
+// New is Open for tests written by hand: it panics if the backend cannot be
+// had, which Memory always can.
 func New(c Config) *World {
+	w, err := Open(c)
+	if err != nil {
+		panic(err)
+	}
+	return w
+}
+
+// Open returns an empty world. It fails if the backend cannot be had: see
+// kernel.Supported.
+func Open(c Config) (*World, error) {
+	on, err := c.Backend.choose()
+	if err != nil {
+		return nil, err
+	}
 	w := &World{
 		log:          c.Logger,
 		seed:         c.Seed,
@@ -71,18 +88,27 @@ func New(c Config) *World {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.net = memnet.New(w.route)
+	if on == Memory {
+		w.on = newMemory(w)
+	} else if w.on, err = newKernel(w); err != nil {
+		return nil, fmt.Errorf("testenv: %w", err)
+	}
+	w.backend = on
 	w.began = time.Now()
-	return w
+	return w, w.on.route(destinationPrefix)
 }
+
+// Backend is what the world runs on.
+func (w *World) Backend() Backend { return w.backend }
 
 // Began is when the world was made.
 func (w *World) Began() time.Time { return w.began }
 
-// Close ends the world: every connection in it fails with net.ErrClosed, and
-// everything that the world itself runs is waited for. After five seconds it
-// returns an error that names what still hangs: services whose handlers have
-// not returned. Close the programs under test first, and it is quiet.
+// Close ends the world: every connection in it fails, and everything that the
+// world itself runs is waited for. After five seconds it returns an error that
+// names what still hangs: services whose handlers have not returned. Its error
+// also tells what the backend could not do behind calls that return none. Close
+// the programs under test first, and it is quiet.
 func (w *World) Close() error {
 	w.mu.Lock()
 	if w.closed {
@@ -97,7 +123,7 @@ func (w *World) Close() error {
 	hosts := slices.Clone(w.hosts)
 	w.mu.Unlock()
 
-	_ = w.net.Close()
+	ended := w.on.close()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -112,14 +138,28 @@ func (w *World) Close() error {
 	defer patience.Stop()
 	select {
 	case <-done:
-		return nil
 	case <-patience.C:
+		var names []string
+		for _, h := range hosts {
+			names = append(names, h.running()...)
+		}
+		ended = errors.Join(ended, fmt.Errorf("testenv: still running %v after close: %s", drainTime, strings.Join(names, "; ")))
 	}
-	var names []string
-	for _, h := range hosts {
-		names = append(names, h.running()...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return errors.Join(append(w.troubles, ended)...)
+}
+
+// serve runs f as a part of the world that Close waits for. It reports whether
+// the world was still open.
+func (w *World) serve(f func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return false
 	}
-	return fmt.Errorf("testenv: still running %v after close: %s", drainTime, strings.Join(names, "; "))
+	w.services.Go(f)
+	return true
 }
 
 // after runs f at a later time, unless the world is closed by then.
@@ -144,49 +184,6 @@ func (w *World) after(d time.Duration, f func()) {
 		}
 	})
 	w.timers[t] = struct{}{}
-}
-
-// route is how packets run between two hosts: only what leaves an ISP crosses
-// a border.
-func (w *World) route(from *memnet.Host, source, to netip.AddrPort) memnet.Path {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	far := w.distance(to.Addr())
-	for _, i := range w.isps {
-		if i.host == from {
-			if i.prefix.Contains(to.Addr()) {
-				return memnet.Path{}
-			}
-			w.flows++
-			seed := w.seed ^ w.flows*0x9e3779b97f4a7c15
-			if p := i.portal.Load(); p != nil && !i.cut.Load() {
-				return memnet.Path{Near: i.config.Latency, NearLine: &i.line, Divert: p.listener, Seed: seed}
-			}
-			return memnet.Path{
-				Near: i.config.Latency, NearLine: &i.line,
-				Far: far, FarLine: w.line(to.Addr()),
-				Border: i.border(source, to, seed), Seed: seed,
-			}
-		}
-	}
-	w.inner++
-	p := memnet.Path{
-		Near: w.distance(from.Addr()), NearLine: w.line(from.Addr()),
-		Far: far, FarLine: w.line(to.Addr()),
-		Seed: ^w.seed ^ w.inner*0x9e3779b97f4a7c15,
-	}
-	if h := w.byAddr[to.Addr()]; h != nil && h.cloud == nil {
-		p.Near = 0
-	}
-	return p
-}
-
-// line is the line of the host at an address, or nil.
-func (w *World) line(a netip.Addr) *memnet.Line {
-	if h := w.byAddr[a]; h != nil {
-		return &h.line
-	}
-	return nil
 }
 
 // distance is the one-way latency from the middle of the net to an address.

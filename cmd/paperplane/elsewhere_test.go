@@ -97,5 +97,8 @@ func TestCheckFromElsewhere(t *testing.T) {
 }
 
 func block(isp *testenv.ISP, h *testenv.Host, a blocker.Action) {
-	isp.Add(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{netip.PrefixFrom(h.Addr(), 32)}}, Do: a})
+	r := blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{netip.PrefixFrom(h.Addr(), 32)}}, Do: a}
+	if _, err := isp.Add(r); err != nil {
+		panic(err)
+	}
 }

@@ -65,7 +65,7 @@ func TestStalledAndSlowed(t *testing.T) {
 		for _, rtt := range []time.Duration{20, 80, 150, 300} {
 			t.Run(fmt.Sprintf("%s at %d ms", name, rtt), func(t *testing.T) {
 				inLabAt(t, rtt*time.Millisecond, testenv.Config{Seed: 1}, 0, func(t *testing.T, l *lab) {
-					l.isp.Add(blocker.Rule{When: blocker.When{Dir: tc.dir}, Do: tc.do})
+					l.rule(blocker.Rule{When: blocker.When{Dir: tc.dir}, Do: tc.do})
 					look := doubtful
 					look.Loss = 0.03 // what is assumed where nothing is known
 					x := l.prober.Probe(t.Context(), l.endpoint.Spec(), look)

@@ -32,7 +32,7 @@ func TestViews(t *testing.T) {
 		{"process hung", func(l *lab, _, _ *testenv.Host) { l.endpoint.Hang() }, policy.Answered, policy.Silent, 0, policy.SeenDown, 1700 * time.Millisecond},
 		{"viewer blocked too", func(l *lab, viewer, _ *testenv.Host) {
 			l.endpoint.Vanish()
-			l.isp.Add(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{netip.PrefixFrom(viewer.Addr(), 32)}}})
+			l.rule(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{netip.PrefixFrom(viewer.Addr(), 32)}}})
 		}, policy.Silent, policy.None, 0, policy.NoView, 1500 * time.Millisecond},
 		{"control gone too", func(l *lab, _, control *testenv.Host) {
 			l.endpoint.Vanish()
@@ -134,7 +134,7 @@ func TestNoCredentialsThroughOthers(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		l.isp.Add(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{netip.PrefixFrom(suspect.Addr(), 32)}}})
+		l.rule(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{netip.PrefixFrom(suspect.Addr(), 32)}}})
 		s := spec(t, "socks5://me:hunter2@"+netip.AddrPortFrom(suspect.Addr(), 1080).String()+" owner=me")
 		viewer := l.launch(t).Spec()
 		viewer.Owner = "me"

@@ -59,8 +59,15 @@ func (l *lab) launch(t *testing.T) *testenv.Host {
 	return h
 }
 
+// rule has the ISP obey a rule from now on.
+func (l *lab) rule(r blocker.Rule) {
+	if _, err := l.isp.Add(r); err != nil {
+		panic(err)
+	}
+}
+
 func (l *lab) block(a blocker.Action) {
-	l.isp.Add(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{netip.PrefixFrom(l.endpoint.Addr(), 32)}}, Do: a})
+	l.rule(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{netip.PrefixFrom(l.endpoint.Addr(), 32)}}, Do: a})
 }
 
 func TestExaminationsOfTheWorld(t *testing.T) {

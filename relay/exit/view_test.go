@@ -66,7 +66,9 @@ func TestLookThroughAnExit(t *testing.T) {
 				if tc.at != "" {
 					s.Host, s.Addr = tc.at, netip.MustParseAddr(tc.at)
 				}
-				isp.Add(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{netip.PrefixFrom(s.Addr, 32)}}})
+				if _, err := isp.Add(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{netip.PrefixFrom(s.Addr, 32)}}}); err != nil {
+					t.Fatal(err)
+				}
 				if tc.do != nil {
 					tc.do(suspect)
 				}

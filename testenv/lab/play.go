@@ -110,7 +110,11 @@ func (r *run) act(a Act, at time.Duration, cues []cue) []cue {
 func (v *vantage) order(list, strike []netip.Prefix, do blocker.Action) {
 	for _, p := range list {
 		if _, listed := v.own[p]; !listed {
-			v.own[p] = v.isp.Add(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{p}}, Do: do})
+			id, err := v.isp.Add(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{p}}, Do: do})
+			if err != nil {
+				panic(err) // the lab's world is in memory, where every rule can be had
+			}
+			v.own[p] = id
 		}
 	}
 	for _, p := range strike {

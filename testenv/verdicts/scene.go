@@ -241,7 +241,9 @@ func (s *Scene) strike(e *Event, victims []*testenv.Host) error {
 		}
 		for n, isp := range s.ISPs {
 			if e.Vantages == 0 || n < e.Vantages {
-				s.rules[isp] = append(s.rules[isp], isp.Add(r))
+				id, err := isp.Add(r)
+				errs = append(errs, err)
+				s.rules[isp] = append(s.rules[isp], id)
 			}
 		}
 	}

@@ -1,0 +1,3 @@
+package testenv
+
+func newKernel(*World) (backend, error) { return nil, unsupported(Kernel, "everything") }
