@@ -1,0 +1,10 @@
+// Package nft speaks to Linux's nftables, by netlink: it makes tables, chains,
+// sets and rules in one transaction, and reads sets and counters back. It knows
+// as much of that language as a blocker needs, all in the family inet, which is
+// IPv4 and IPv6.
+//
+// A [Batch] is a transaction: all of it takes effect at one moment, or nothing
+// does. A rule is a list of expressions ([Expr]) that are evaluated from left
+// to right and pass values to each other in registers ([Reg]); the first that
+// does not hold ends the rule.
+package nft
