@@ -64,6 +64,20 @@ func (w When) Servers() *PrefixSet {
 	return w.Set
 }
 
+// All yields the rules in their order.
+func (s *RuleSet) All() iter.Seq2[RuleID, Rule] {
+	return func(yield func(RuleID, Rule) bool) {
+		if s == nil {
+			return
+		}
+		for _, c := range s.rules {
+			if !yield(c.id, c.rule) {
+				return
+			}
+		}
+	}
+}
+
 // InForce yields the rules in force at now, in their order.
 func (s *RuleSet) InForce(now time.Time) iter.Seq2[RuleID, Rule] {
 	return func(yield func(RuleID, Rule) bool) {
