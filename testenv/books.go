@@ -46,8 +46,32 @@ func (b *books) tally(to netip.AddrPort) *tally {
 	return t
 }
 
+// passage is what the books know of one flow through a border.
+type passage struct {
+	isp            string
+	client, server netip.AddrPort
+	*tally
+	connected, refused bool
+	hit                *Hit
+}
+
+// passage books a dial.
+func (i *ISP) passage(client, server netip.AddrPort) *passage {
+	p := &passage{isp: i.name, client: client, server: server, tally: i.books.tally(server)}
+	p.dials.Add(1)
+	return p
+}
+
+// answered books that the answer to a dial came through.
+func (p *passage) answered() {
+	if !p.connected {
+		p.connected = true
+		p.connections.Add(1)
+	}
+}
+
 // dropped books a packet that a rule has kept from passing.
-func (b *books) dropped(f *border, p blocker.Packet, d blocker.Decision, now time.Time) {
+func (b *books) dropped(f *passage, kind blocker.Kind, act blocker.Act, rule blocker.RuleID, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f.packets++
@@ -61,8 +85,8 @@ func (b *books) dropped(f *border, p blocker.Packet, d blocker.Decision, now tim
 	}
 	if f.hit == nil {
 		f.hit = &Hit{
-			ISP: f.isp.name, Client: f.flow.Client, Server: f.flow.Server,
-			First: now, Rule: d.Rule, Kind: p.Kind, Act: d.Act, Established: f.connected,
+			ISP: f.isp, Client: f.client, Server: f.server,
+			First: now, Rule: rule, Kind: kind, Act: act, Established: f.connected,
 		}
 		b.hits = append(b.hits, f.hit)
 	}

@@ -13,18 +13,17 @@ import (
 type border struct {
 	isp  *ISP
 	flow blocker.Flow
-	*tally
-	connected, refused, looked bool
-	hit                        *Hit
+	*passage
+	looked bool
 }
 
 var _ memnet.Border = (*border)(nil)
 
 func (i *ISP) border(source, to netip.AddrPort, seed uint64) *border {
-	b := &border{isp: i, flow: blocker.Flow{Client: source, Server: to, Seed: seed}}
-	b.tally = i.books.tally(to)
-	b.dials.Add(1)
-	return b
+	return &border{
+		isp: i, flow: blocker.Flow{Client: source, Server: to, Seed: seed},
+		passage: i.passage(source, to),
+	}
 }
 
 // Inspect implements [memnet.Border]. The connection's lock orders the calls.
@@ -48,14 +47,13 @@ func (b *border) Inspect(p blocker.Packet, now time.Time) blocker.Decision {
 				b.looked = true
 				b.sight(p.Payload, now)
 			}
-		} else if p.Kind == blocker.SynAck && !b.connected {
-			b.connected = true
-			b.connections.Add(1)
+		} else if p.Kind == blocker.SynAck {
+			b.answered()
 		}
 		return d
 	}
 	b.bytes[p.Dir].Add(int64(d.Pass))
-	b.isp.books.dropped(b, p, d, now)
+	b.isp.books.dropped(b.passage, p.Kind, d.Act, d.Rule, now)
 	return d
 }
 

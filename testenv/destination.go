@@ -66,6 +66,16 @@ func (w *World) Resolve(_ context.Context, name string) (netip.Addr, error) {
 	return h.addr, nil
 }
 
+// called is how people write an address and port, by name for destinations.
+func (w *World) called(a netip.AddrPort) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if h := w.byAddr[a.Addr()]; h != nil {
+		return net.JoinHostPort(h.name, strconv.Itoa(int(a.Port())))
+	}
+	return a.String()
+}
+
 // resolve is what to dial for an address as programs write it.
 func (w *World) resolve(network, address string) (netip.AddrPort, error) {
 	switch network {

@@ -19,10 +19,17 @@
 // A destination has a name that only endpoints resolve. Whoever dials one from
 // an ISP does so in the open, and the ledger tells.
 //
-// Everything runs in memory, without privileges, on any system; see
+// By default everything runs in memory, without privileges, on any system; see
 // [github.com/paperplane-relay/paperplane/testenv/memnet] for what a connection
 // does. Addresses look routable because nothing leaves the process. It works in
 // real time and inside a testing/synctest bubble, where a simulated hour takes
 // a moment: create the world inside the bubble, and close it before the bubble
 // ends.
+//
+// The same world runs on Linux's own TCP and nftables, in network namespaces
+// that it makes for itself, so that what memory believes can be checked and
+// programs in any language can live in it: [Config].Backend, or
+// PAPERPLANE_WORLD=kernel in the environment. It needs the right to make
+// namespaces, real time, and [kernel.Main] in TestMain, which gets that right
+// for an ordinary user.
 package testenv

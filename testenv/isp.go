@@ -57,7 +57,8 @@ type ISP struct {
 // ISP adds an ISP to the world. Its machines have addresses in 100.64.0.0/10.
 func (w *World) ISP(name string, c ISPConfig) *ISP {
 	w.mu.Lock()
-	n := len(w.isps)
+	n := w.vantages
+	w.vantages++
 	prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, byte(64 + n/256), byte(n), 0}), 24)
 	w.mu.Unlock()
 	i := &ISP{w: w, name: name, number: n, config: c, prefix: prefix}
@@ -102,7 +103,8 @@ func (i *ISP) Line() *Line { return &i.line }
 // notes it.
 func (i *ISP) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	to, err := i.w.resolve(network, address)
-	if err != nil || !i.local(to.Addr()) && !i.w.isCloudHost(to.Addr()) {
+	// On a kernel the border tells, of programs as well.
+	if err != nil || i.w.backend == Memory && !i.local(to.Addr()) && !i.w.isCloudHost(to.Addr()) {
 		i.books.direct(i.name, address, time.Now())
 	}
 	if err != nil {

@@ -50,6 +50,7 @@ type World struct {
 	closed       bool
 	clouds       []*Cloud
 	isps         []*ISP
+	vantages     int // ISPs, those included that are being made
 	destinations map[string]*Host
 	hosts        []*Host
 	byAddr       map[netip.Addr]*Host

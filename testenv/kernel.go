@@ -1,3 +1,0 @@
-package testenv
-
-func newKernel(*World) (backend, error) { return nil, unsupported(Kernel, "everything") }
