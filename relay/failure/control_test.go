@@ -1,4 +1,4 @@
-package relay_test
+package failure_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 	"github.com/paperplane-relay/paperplane/testenv"
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/worldtest"
 )
 
 // controlled gives the arena a control in a cloud of its own. It counts how
@@ -20,7 +21,7 @@ import (
 func controlled(o options, asked *atomic.Int64) options {
 	o.control = func(a *arena) pool.Control {
 		other := a.world.Cloud("elsewhere", testenv.CloudConfig{
-			Prefixes: []netip.Prefix{netip.MustParsePrefix("198.252.206.0/24")}, Latency: oneWay,
+			Prefixes: []netip.Prefix{netip.MustParsePrefix("198.252.206.0/24")}, Latency: worldtest.Far(oneWay),
 		})
 		h, err := other.Launch(testenv.EndpointConfig{})
 		if err != nil {
@@ -67,55 +68,65 @@ func firstCanaries(t *testing.T, s suite, n int) (numbers []int) {
 // asked first. A control tells at once that it is they; without one it takes
 // until the fourth canary, within the patience of those who wait.
 func TestActivesAndCanariesDropped(t *testing.T) {
+	t.Parallel()
 	for _, s := range suites() {
-		canaries := firstCanaries(t, s, 3)
-		block := func(a *arena) []*testenv.Host {
-			lost := a.active()
-			for _, n := range canaries {
-				h := a.endpoints[n]
-				if st := a.pool.Endpoint(h.Spec().Name()).State(); st != policy.Reserve {
-					t.Fatalf("endpoint %d is %s", n, st)
-				}
-				lost = append(lost, h)
-			}
-			a.block(against(blocker.Drop(), lost...))
-			return lost
-		}
-		t.Run(s.name+"/control", func(t *testing.T) {
-			var asked atomic.Int64
-			inArena(t, controlled(options{suite: s, active: 8}, &asked), func(a *arena) {
-				if n := asked.Load(); n > 0 {
-					t.Errorf("the control was asked %d times, while all was well", n)
-				}
-				serving, now := a.active(), time.Now()
-				block(a)
-				time.Sleep(time.Minute)
-				a.paysAtMost(2500*time.Millisecond, now, time.Now())
-				a.noneFails()
-				a.neverDirect()
-				a.cutsOnly(a.firstDrops(serving...), cutAfter)
-				for _, h := range serving {
-					a.isDead(h)
-				}
-				for _, ev := range a.eventsCopy() {
-					if ev.Kind == pool.Canary || ev.Kind == pool.OutageBegan {
-						t.Errorf("%v: %s", ev.At.Sub(a.began), ev)
-					}
-				}
-				if n := asked.Load(); n == 0 || n > 5 {
-					t.Errorf("the control was asked %d times", n)
-				}
-				a.log()
-			})
-		})
-		t.Run(s.name+"/none", func(t *testing.T) {
-			inArena(t, options{suite: s, active: 8}, func(a *arena) {
-				block(a)
-				time.Sleep(time.Minute)
-				a.noneFails()
-				a.neverDirect()
-				a.log()
-			})
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			canariesDropped(t, s)
 		})
 	}
+}
+
+func canariesDropped(t *testing.T, s suite) {
+	canaries := firstCanaries(t, s, 3)
+	block := func(a *arena) []*testenv.Host {
+		lost := a.active()
+		for _, n := range canaries {
+			h := a.endpoints[n]
+			if st := a.pool.Endpoint(h.Spec().Name()).State(); st != policy.Reserve {
+				t.Fatalf("endpoint %d is %s", n, st)
+			}
+			lost = append(lost, h)
+		}
+		a.block(against(blocker.Drop(), lost...))
+		return lost
+	}
+	t.Run("control", func(t *testing.T) {
+		t.Parallel()
+		var asked atomic.Int64
+		inArena(t, controlled(options{suite: s, active: 8}, &asked), func(a *arena) {
+			if n := asked.Load(); n > 0 {
+				t.Errorf("the control was asked %d times, while all was well", n)
+			}
+			serving, now := a.active(), time.Now()
+			block(a)
+			time.Sleep(time.Minute)
+			a.paysAtMost(2500*time.Millisecond, now, time.Now())
+			a.noneFails()
+			a.neverDirect()
+			a.cutsOnly(a.firstDrops(serving...), cutAfter)
+			for _, h := range serving {
+				a.isDead(h)
+			}
+			for _, ev := range a.eventsCopy() {
+				if ev.Kind == pool.Canary || ev.Kind == pool.OutageBegan {
+					t.Errorf("%v: %s", ev.At.Sub(a.began), ev)
+				}
+			}
+			if n := asked.Load(); n == 0 || n > 5 {
+				t.Errorf("the control was asked %d times", n)
+			}
+			a.log()
+		})
+	})
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		inArena(t, options{suite: s, active: 8}, func(a *arena) {
+			block(a)
+			time.Sleep(time.Minute)
+			a.noneFails()
+			a.neverDirect()
+			a.log()
+		})
+	})
 }

@@ -1,4 +1,4 @@
-package relay_test
+package failure_test
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool"
@@ -17,15 +16,18 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 	"github.com/paperplane-relay/paperplane/relay"
 	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/worldtest"
 )
 
 // TestSimulatedHour runs relay, pool, probes and endpoints through an hour in
 // which one client opens 2,000 streams. How long that takes is logged; what it
 // must be is that none of them fails.
 func TestSimulatedHour(t *testing.T) {
+	t.Parallel()
+	worldtest.Needs(t, worldtest.Hours)
 	const streams = 2000
 	began := time.Now()
-	synctest.Test(t, func(t *testing.T) {
+	worldtest.Run(t, func(t *testing.T) {
 		w := testenv.New(testenv.Config{Seed: 1})
 		cloud := w.Cloud("amazon", testenv.CloudConfig{
 			Prefixes: []netip.Prefix{netip.MustParsePrefix("52.58.0.0/15")}, Latency: oneWay,

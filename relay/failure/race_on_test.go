@@ -1,6 +1,6 @@
 //go:build race
 
-package relay_test
+package failure_test
 
 // raceDetector is true where everything takes seven times as long, so that what
 // differs from others in numbers only is left to the tests without it.

@@ -1,4 +1,4 @@
-package relay_test
+package failure_test
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/policy"
 	"github.com/paperplane-relay/paperplane/testenv"
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/worldtest"
 )
 
 // usual is the longest time to the first byte in the warm phase's second half,
@@ -57,6 +58,7 @@ func (a *arena) paysAtMost(extra time.Duration, from, to time.Time) {
 func (a *arena) paysAtMostBut(extra time.Duration, from, to time.Time, losses []time.Time) {
 	a.t.Helper()
 	usual := a.usual()
+	extra += worldtest.Tolerance()
 	if a.lossy {
 		// A packet that gets lost at random costs a request a retransmission
 		// timeout besides, which is not the blocker's doing: 1 s for a SYN. Of some
@@ -101,6 +103,7 @@ const (
 // given time of its first dropped packet, and no other stream was.
 func (a *arena) cutsOnly(lost map[netip.Addr]time.Time, within time.Duration) {
 	a.t.Helper()
+	within += worldtest.Tolerance()
 	hit := 0
 	for n, s := range a.longs() {
 		s.mu.Lock()

@@ -1,4 +1,4 @@
-package relay_test
+package failure_test
 
 import (
 	"fmt"
@@ -17,6 +17,7 @@ import (
 // moved there: the pool has not judged the first loss by then. The destination
 // has no part in any of it, so every request must reach it through what is left.
 func TestPrefixesLostUnderFlights(t *testing.T) {
+	t.Parallel()
 	acts := []struct {
 		name string
 		do   blocker.Action

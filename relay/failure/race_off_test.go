@@ -1,5 +1,5 @@
 //go:build !race
 
-package relay_test
+package failure_test
 
 const raceDetector = false

@@ -1,4 +1,4 @@
-package relay_test
+package failure_test
 
 import (
 	"cmp"
@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool"
@@ -22,6 +21,7 @@ import (
 	"github.com/paperplane-relay/paperplane/relay"
 	"github.com/paperplane-relay/paperplane/testenv"
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/worldtest"
 )
 
 // The arena of the failure table: 16 endpoints in four prefixes of two
@@ -39,7 +39,7 @@ const (
 )
 
 // seed is that of every draw in the arena, 1 unless the environment says
-// otherwise: PAPERPLANE_SEED=7 go test ./relay.
+// otherwise: PAPERPLANE_SEED=7 go test ./relay/failure.
 func seed() uint64 {
 	n, err := strconv.ParseUint(cmp.Or(os.Getenv("PAPERPLANE_SEED"), "1"), 10, 64)
 	if err != nil {
@@ -121,9 +121,9 @@ func (o options) sites() ([]site, time.Duration) {
 	}, oneWay
 }
 
-// inArena runs play in a bubble, with the load already going for warm.
+// inArena runs play in a world, with the load already going for warm.
 func inArena(t *testing.T, o options, play func(a *arena)) {
-	synctest.Test(t, func(t *testing.T) {
+	worldtest.Run(t, func(t *testing.T) {
 		a := &arena{t: t, suite: o.suite, began: time.Now()}
 		stop := a.build(o)
 		defer stop()
@@ -134,16 +134,19 @@ func inArena(t *testing.T, o options, play func(a *arena)) {
 
 func (a *arena) build(o options) (stop func()) {
 	t := a.t
-	a.world = testenv.New(testenv.Config{Seed: seed()})
+	var err error
+	if a.world, err = testenv.Open(testenv.Config{Seed: seed()}); err != nil {
+		t.Fatal(err)
+	}
 	sites, border := o.sites()
-	a.isp = a.world.ISP("isp", testenv.ISPConfig{Latency: border, Loss: o.loss})
+	a.isp = a.world.ISP("isp", testenv.ISPConfig{Latency: worldtest.Far(border), Loss: o.loss})
 	a.lossy = o.loss > 0
 	for _, s := range sites {
-		a.farthest = max(a.farthest, 2*(border+s.latency))
+		a.farthest = max(a.farthest, 2*worldtest.Far(border+s.latency))
 	}
 	var clouds []*testenv.Cloud
 	for _, s := range sites {
-		c := testenv.CloudConfig{Latency: s.latency}
+		c := testenv.CloudConfig{Latency: worldtest.Far(s.latency)}
 		for _, p := range s.prefixes {
 			c.Prefixes = append(c.Prefixes, netip.MustParsePrefix(p))
 		}
@@ -175,7 +178,6 @@ func (a *arena) build(o options) (stop func()) {
 	if o.control != nil {
 		controls = append(controls, o.control(a))
 	}
-	var err error
 	a.pool, err = pool.New(pool.Config{
 		Active: o.active, Selector: o.selector, Controls: controls,
 		Seed:   seed(),
