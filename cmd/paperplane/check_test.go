@@ -17,7 +17,7 @@ func TestCheck(t *testing.T) {
 	locked := start(t, "exit", "--listen", "127.0.0.1:0", "--user", "u", "--pass-file", pass)
 	list := file(t, "endpoints.txt", strings.Join([]string{
 		urls[0] + "  provider=loopback region=here",
-		"socks5://u:secret@" + locked.addr,
+		"socks5://u:secret@" + locked.Addr,
 		"socks5://127.0.0.1:" + unusedPort(t),
 		"socks5://" + speakerOf(t, "220 mail.example ESMTP\r\n"),
 	}, "\n"))
@@ -68,7 +68,7 @@ func TestCheck(t *testing.T) {
 		t.Errorf("status %d, table\n%s", code, stdout)
 	}
 
-	code, stdout, stderr = call(t, "", "check", "socks5://127.0.0.1:"+unusedPort(t), "socks5://u:wrong@"+locked.addr)
+	code, stdout, stderr = call(t, "", "check", "socks5://127.0.0.1:"+unusedPort(t), "socks5://u:wrong@"+locked.Addr)
 	if code != 1 || stderr != "paperplane check: no endpoint is alive\n" || !strings.Contains(stdout, "0 of 2 endpoints alive") {
 		t.Errorf("status %d, stderr %q, table\n%s", code, stderr, stdout)
 	}

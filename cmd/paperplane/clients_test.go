@@ -31,13 +31,13 @@ func TestClients(t *testing.T) {
 	byName := "http://localhost:" + port + "/"
 
 	t.Run("curl", func(t *testing.T) {
-		curl(t, answer, "-x", "socks5h://"+relay.addr, byName)
+		curl(t, answer, "-x", "socks5h://"+relay.Addr, byName)
 	})
 	t.Run("curl with a user", func(t *testing.T) {
-		curl(t, answer, "-x", "socks5h://alice:any@"+relay.addr, byName)
+		curl(t, answer, "-x", "socks5h://alice:any@"+relay.Addr, byName)
 	})
 	t.Run("http.Client", func(t *testing.T) {
-		transport := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "socks5h", Host: relay.addr})}
+		transport := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "socks5h", Host: relay.Addr})}
 		defer transport.CloseIdleConnections()
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, byName, nil)
 		if err != nil {
@@ -54,7 +54,7 @@ func TestClients(t *testing.T) {
 	})
 	t.Run("proxychains4", func(t *testing.T) {
 		chains, curl := need(t, "proxychains4"), need(t, "curl")
-		host, port, _ := strings.Cut(relay.addr, ":")
+		host, port, _ := strings.Cut(relay.Addr, ":")
 		config := file(t, "proxychains.conf",
 			"strict_chain\nquiet_mode\nproxy_dns\n[ProxyList]\nsocks5 "+host+" "+port+"\n")
 		cmd := exec.CommandContext(t.Context(), chains, "-q", "-f", config, curl, "-sS", "--noproxy", "*", destination.URL)
@@ -64,7 +64,7 @@ func TestClients(t *testing.T) {
 	})
 	t.Run("what is not CONNECT is refused", func(t *testing.T) {
 		for name, command := range map[string]byte{"BIND": 2, "UDP ASSOCIATE": 3} {
-			c, err := net.Dial("tcp", relay.addr)
+			c, err := net.Dial("tcp", relay.Addr)
 			if err != nil {
 				t.Fatal(err)
 			}

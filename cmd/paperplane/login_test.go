@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/paperplane-relay/paperplane/cmd/paperplane/internal/drive"
 )
 
 // TestPasswords goes through a relay and an endpoint that both want one, and
@@ -20,23 +22,23 @@ func TestPasswords(t *testing.T) {
 	defer destination.Close()
 	exit := start(t, "exit", "--listen", "127.0.0.1:0", "--allow", "127.0.0.0/8", "--log-level", "debug",
 		"--user", "ursula", "--pass-file", file(t, "pass", "exit-secret\n"))
-	list := file(t, "endpoints.txt", "socks5://ursula:exit-secret@"+exit.addr+"\n")
+	list := file(t, "endpoints.txt", "socks5://ursula:exit-secret@"+exit.Addr+"\n")
 	relay := startRelay(t, "--endpoints", list, "--log-level", "debug",
 		"--user", "carol", "--pass-file", file(t, "pass", "relay-secret\n"))
 
-	curl(t, "it works", "-x", "socks5h://carol:relay-secret@"+relay.addr, destination.URL)
+	curl(t, "it works", "-x", "socks5h://carol:relay-secret@"+relay.Addr, destination.URL)
 	for _, login := range []string{"", "carol:wrong@", "ursula:exit-secret@", "carol:@"} {
-		cmd := exec.CommandContext(t.Context(), need(t, "curl"), "-sS", "--noproxy", "", "-x", "socks5h://"+login+relay.addr, destination.URL)
+		cmd := exec.CommandContext(t.Context(), need(t, "curl"), "-sS", "--noproxy", "", "-x", "socks5h://"+login+relay.Addr, destination.URL)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 		if out, err := cmd.CombinedOutput(); err == nil {
 			t.Errorf("%q comes in, and gets %q", login, out)
 		}
 	}
-	for _, p := range []*process{exit, relay} {
-		if code := p.stop(t); code != 0 {
+	for _, p := range []*drive.Process{exit, relay} {
+		if code := p.Stop(t); code != 0 {
 			t.Errorf("status %d", code)
 		}
-		if said := p.stderr.String(); strings.Contains(said, "secret") {
+		if said := p.Said(); strings.Contains(said, "secret") {
 			t.Errorf("a password is logged:\n%s", said)
 		}
 	}
@@ -49,10 +51,10 @@ func TestSilence(t *testing.T) {
 	_, port, _ := strings.Cut(destination.Listener.Addr().String(), ":")
 	exits, urls := startExits(t, 1)
 	relay := startRelay(t, urls...)
-	curl(t, "404 page not found\n", "-x", "socks5h://"+relay.addr, "http://localhost:"+port+"/")
+	curl(t, "404 page not found\n", "-x", "socks5h://"+relay.Addr, "http://localhost:"+port+"/")
 	for _, p := range append(exits, relay) {
-		p.stop(t)
-		if said := p.stderr.String(); strings.Contains(said, "localhost") || strings.Contains(said, port) {
+		p.Stop(t)
+		if said := p.Said(); strings.Contains(said, "localhost") || strings.Contains(said, port) {
 			t.Errorf("a destination is logged:\n%s", said)
 		}
 	}

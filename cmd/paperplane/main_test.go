@@ -1,53 +1,30 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/paperplane-relay/paperplane/cmd/paperplane/internal/drive"
 )
 
-// scratch holds the program that the process tests run.
-var scratch string
-
-func TestMain(m *testing.M) {
-	var err error
-	if scratch, err = os.MkdirTemp("", "paperplane"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(scratch)
-		os.Exit(code)
-	}))
-}
-
-// build builds the program, with the race detector if the tests have it.
-var build = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(scratch, "paperplane")
-	args := []string{"build", "-o", binary}
-	if raceEnabled {
-		args = append(args, "-race")
-	}
-	out, err := exec.Command("go", append(args, ".")...).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return binary, nil
-})
+// build is the program that the process tests run, with the race detector if the
+// tests have it.
+var build = drive.Build{Race: raceEnabled}
 
 // built returns the path of the program, which it builds once.
 func built(t *testing.T) string {
 	t.Helper()
-	binary, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return binary
+	return build.Path(t)
+}
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		build.Remove()
+		os.Exit(code)
+	}))
 }
 
 // need returns the path of a tool. Without it the test is skipped, but where

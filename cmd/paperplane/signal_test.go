@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/paperplane-relay/paperplane/cmd/paperplane/internal/drive"
 )
 
 // TestDrain: after the first signal nobody new is served, and streams may end by
@@ -14,22 +16,22 @@ import (
 func TestDrain(t *testing.T) {
 	_, urls := startExits(t, 1)
 	relay := startRelay(t, append(urls, "--drain", "1h")...)
-	s := openStreams(t, relay.addr, startEcho(t), 1)[0]
-	relay.signal(syscall.SIGINT)
-	eventually(t, "the port is closed", func() bool {
-		c, err := net.Dial("tcp", relay.addr)
+	s := drive.OpenStreams(t, drive.Relay{Addr: relay.Addr}, startEcho(t), 1)[0]
+	relay.Signal(syscall.SIGINT)
+	drive.Eventually(t, "the port is closed", func() bool {
+		c, err := net.Dial("tcp", relay.Addr)
 		if err == nil {
 			_ = c.Close()
 		}
 		return err != nil
 	})
-	before := s.echoed.Load()
-	eventually(t, "the stream goes on", func() bool { return s.echoed.Load() > before+2 })
-	if s.cut.Load() {
+	before := s.Echoed.Load()
+	drive.Eventually(t, "the stream goes on", func() bool { return s.Echoed.Load() > before+2 })
+	if s.Cut() {
 		t.Error("the stream was cut while it may go on")
 	}
-	relay.signal(syscall.SIGINT)
-	<-relay.ended
+	relay.Signal(syscall.SIGINT)
+	<-relay.Ended
 	if status, ok := relay.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGINT {
 		t.Errorf("ended as %v, want it to be killed by the second signal", relay.ProcessState)
 	}
@@ -40,15 +42,15 @@ func TestDrain(t *testing.T) {
 func TestDrainEnds(t *testing.T) {
 	exits, urls := startExits(t, 1)
 	relay := startRelay(t, append(urls, "--drain", "0s")...)
-	s := openStreams(t, relay.addr, startEcho(t), 1)[0]
-	if code := relay.stop(t); code != 0 {
+	s := drive.OpenStreams(t, drive.Relay{Addr: relay.Addr}, startEcho(t), 1)[0]
+	if code := relay.Stop(t); code != 0 {
 		t.Errorf("status %d", code)
 	}
-	eventually(t, "the stream is cut", s.cut.Load)
-	if said := relay.stderr.String(); !strings.Contains(said, "have been cut") {
+	drive.Eventually(t, "the stream is cut", s.Cut)
+	if said := relay.Said(); !strings.Contains(said, "have been cut") {
 		t.Errorf("the relay says nothing of what it cut:\n%s", said)
 	}
-	if code := exits[0].stop(t); code != 0 {
+	if code := exits[0].Stop(t); code != 0 {
 		t.Errorf("the endpoint's status is %d", code)
 	}
 }
