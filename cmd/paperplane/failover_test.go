@@ -24,7 +24,8 @@ import (
 // so that it takes several examinations with time limits of their own, which may
 // all be late on a busy machine: three times as much.
 const (
-	killedWithin  = int64(3 * time.Second / drive.WordEvery)
+	wordEvery     = 200 * time.Millisecond
+	killedWithin  = int64(3 * time.Second / wordEvery)
 	stoppedWithin = 3 * killedWithin
 )
 
@@ -40,8 +41,8 @@ func TestFailover(t *testing.T) {
 	defer destination.Close()
 	echo := startEcho(t)
 
-	streams := drive.OpenStreams(t, through, echo, 24)
-	load := drive.StartLoad(through, destination.Listener.Addr().String())
+	streams := drive.OpenStreams(t, through, echo, 24, wordEvery)
+	load := drive.Requests{Relay: through, Destination: destination.Listener.Addr().String()}.Start()
 	defer load.Stop()
 	load.More(t, 40)
 

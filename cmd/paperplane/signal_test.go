@@ -16,7 +16,7 @@ import (
 func TestDrain(t *testing.T) {
 	_, urls := startExits(t, 1)
 	relay := startRelay(t, append(urls, "--drain", "1h")...)
-	s := drive.OpenStreams(t, drive.Relay{Addr: relay.Addr}, startEcho(t), 1)[0]
+	s := drive.OpenStreams(t, drive.Relay{Addr: relay.Addr}, startEcho(t), 1, wordEvery)[0]
 	relay.Signal(syscall.SIGINT)
 	drive.Eventually(t, "the port is closed", func() bool {
 		c, err := net.Dial("tcp", relay.Addr)
@@ -42,7 +42,7 @@ func TestDrain(t *testing.T) {
 func TestDrainEnds(t *testing.T) {
 	exits, urls := startExits(t, 1)
 	relay := startRelay(t, append(urls, "--drain", "0s")...)
-	s := drive.OpenStreams(t, drive.Relay{Addr: relay.Addr}, startEcho(t), 1)[0]
+	s := drive.OpenStreams(t, drive.Relay{Addr: relay.Addr}, startEcho(t), 1, wordEvery)[0]
 	if code := relay.Stop(t); code != 0 {
 		t.Errorf("status %d", code)
 	}

@@ -3,10 +3,10 @@
 package drive
 
 import (
-	"context"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,66 +14,50 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/net/proxy"
 )
 
 // RequestPatience is how long a client waits for a CONNECT and an answer
 // together. Give the relay the same --patience.
 const RequestPatience = 10 * time.Second
 
-// Relay is a relay as its clients know it.
-type Relay struct {
-	// Addr is its host:port.
-	Addr string
-	// Dial is how they connect to it; nil means net.Dialer's.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+// ErrUnfinished is found, with errors.Is, in the error of a request whose answer
+// began and did not come to its end.
+var ErrUnfinished = errors.New("the answer is not whole")
+
+// Requests are about 20 a second, each a GET on a connection of its own, from 50
+// clients that never try again.
+type Requests struct {
+	Relay Relay
+	// Destination is the host:port of a server that answers with whatever it
+	// likes and then "hello " and the path.
+	Destination string
+	// Patience is how long a client waits for a CONNECT and an answer together;
+	// zero means RequestPatience.
+	Patience time.Duration
+	// Restarts has clients try again, until their patience ends, whose connection
+	// to the relay was refused or ended before they had asked for anything, as
+	// happens while the relay itself is started again.
+	Restarts bool
 }
 
-// socks returns a dialer through the relay for a client of that name. Whatever
-// it dials has the deadline.
-func (r Relay) socks(client string, deadline time.Time) (proxy.Dialer, error) {
-	return proxy.SOCKS5("tcp", r.Addr, &proxy.Auth{User: client, Password: "x"}, until{r, deadline})
-}
-
-type until struct {
-	relay Relay
-	at    time.Time
-}
-
-func (u until) Dial(network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithDeadline(context.Background(), u.at)
-	defer cancel()
-	dial := u.relay.Dial
-	if dial == nil {
-		dial = (&net.Dialer{}).DialContext
-	}
-	c, err := dial(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return c, c.SetDeadline(u.at)
-}
-
-// Load is about 20 requests a second, each a GET on a connection of its own,
-// from 50 clients that never try again. The destination answers "hello " and the
-// path, as [Hello] does.
+// Load is requests that are being sent.
 type Load struct {
-	relay       Relay
-	destination string
-	done        atomic.Int64
-	slowest     atomic.Int64
-	quit        chan struct{}
-	once        sync.Once
-	all         sync.WaitGroup
+	Requests
+	done    atomic.Int64
+	again   atomic.Int64
+	slowest atomic.Int64
+	quit    chan struct{}
+	once    sync.Once
+	all     sync.WaitGroup
 
 	mu     sync.Mutex
 	failed []error
 }
 
-// StartLoad begins to send requests. Stop it.
-func StartLoad(relay Relay, destination string) *Load {
-	l := &Load{relay: relay, destination: destination, quit: make(chan struct{})}
+// Start begins to send requests. Stop it.
+func (r Requests) Start() *Load {
+	r.Patience = cmp.Or(r.Patience, RequestPatience)
+	l := &Load{Requests: r, quit: make(chan struct{})}
 	l.all.Go(func() {
 		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
@@ -105,24 +89,31 @@ func (l *Load) request(n int) {
 }
 
 func (l *Load) get(n int) error {
-	d, err := l.relay.socks("client-"+strconv.Itoa(n%50), time.Now().Add(RequestPatience))
-	if err != nil {
-		return err
+	until, client := time.Now().Add(l.Patience), "client-"+strconv.Itoa(n%50)
+	c, err := l.Relay.greet(client, until)
+	for ; l.Restarts && err != nil && time.Now().Before(until); c, err = l.Relay.greet(client, until) {
+		l.again.Add(1)
+		time.Sleep(20 * time.Millisecond)
 	}
-	c, err := d.Dial("tcp", l.destination)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
+	if err := connect(c, l.Destination); err != nil {
+		return err
+	}
 	if _, err := fmt.Fprintf(c, "GET /%d HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n", n); err != nil {
 		return err
 	}
 	answer, err := io.ReadAll(c)
+	if len(answer) > 0 && err != nil {
+		return fmt.Errorf("%w: %d bytes, then %w", ErrUnfinished, len(answer), err)
+	}
 	if err != nil {
 		return err
 	}
 	if want := fmt.Sprintf("hello /%d", n); !strings.HasSuffix(string(answer), want) {
-		return fmt.Errorf("answer %q, want %q at its end", answer, want)
+		return fmt.Errorf("%d bytes that do not end with %q", len(answer), want)
 	}
 	return nil
 }
@@ -140,9 +131,13 @@ func (l *Load) Stop() {
 	l.all.Wait()
 }
 
-// Done is how many requests have ended, and Slowest how long one of them took at
-// most.
-func (l *Load) Done() int64            { return l.done.Load() }
+// Done is how many requests have ended.
+func (l *Load) Done() int64 { return l.done.Load() }
+
+// Again is how often clients had to try again; see Requests.Restarts.
+func (l *Load) Again() int64 { return l.again.Load() }
+
+// Slowest is how long a request took at most.
 func (l *Load) Slowest() time.Duration { return time.Duration(l.slowest.Load()) }
 
 // Failures are what went wrong so far.

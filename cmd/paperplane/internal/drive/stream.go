@@ -20,19 +20,20 @@ import (
 	"time"
 )
 
-// WordEvery is how often a stream says a word.
-const WordEvery = 200 * time.Millisecond
-
-// Stream is a long connection through the relay that says a word five times a
-// second.
+// Stream is a long connection through the relay that says a word every so often.
 type Stream struct {
 	conn net.Conn
 	from netip.AddrPort // as the destination sees it: tells which endpoint it came from
 	// Echoed is how many words came back.
 	Echoed atomic.Int64
-	cut    atomic.Bool
-	err    error // before cut is set
+	every  time.Duration
+	ended  atomic.Pointer[ending]
 	all    sync.WaitGroup
+}
+
+type ending struct {
+	at  time.Time
+	err error
 }
 
 // Echo is what streams speak to: each is told where it comes from, then hears
@@ -43,8 +44,9 @@ func Echo(c net.Conn) {
 }
 
 // OpenStreams opens n streams to an address where Echo answers, each as a client
-// of its own. They are closed at the end of the test.
-func OpenStreams(t testing.TB, relay Relay, echo string, n int) []*Stream {
+// of its own that says a word every so often. They are closed at the end of the
+// test.
+func OpenStreams(t testing.TB, relay Relay, echo string, n int, every time.Duration) []*Stream {
 	t.Helper()
 	streams := make([]*Stream, n)
 	errs := make([]error, n)
@@ -54,7 +56,7 @@ func OpenStreams(t testing.TB, relay Relay, echo string, n int) []*Stream {
 		opening.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			streams[i], errs[i] = openStream(relay, "stream-"+strconv.Itoa(i), echo)
+			streams[i], errs[i] = openStream(relay, "stream-"+strconv.Itoa(i), echo, every)
 		})
 	}
 	opening.Wait()
@@ -67,16 +69,16 @@ func OpenStreams(t testing.TB, relay Relay, echo string, n int) []*Stream {
 	return streams
 }
 
-func openStream(relay Relay, client, echo string) (*Stream, error) {
-	d, err := relay.socks(client, time.Now().Add(Patience))
+func openStream(relay Relay, client, echo string, every time.Duration) (*Stream, error) {
+	c, err := relay.greet(client, time.Now().Add(Patience))
 	if err != nil {
 		return nil, err
 	}
-	c, err := d.Dial("tcp", echo)
-	if err != nil {
+	if err := connect(c, echo); err != nil {
+		_ = c.Close()
 		return nil, err
 	}
-	s := &Stream{conn: c}
+	s := &Stream{conn: c, every: every}
 	r := bufio.NewReader(c)
 	line, err := r.ReadString('\n')
 	if err == nil {
@@ -97,8 +99,7 @@ func openStream(relay Relay, client, echo string) (*Stream, error) {
 func (s *Stream) listen(r *bufio.Reader) {
 	for {
 		if _, err := r.ReadString('\n'); err != nil {
-			s.err = err
-			s.cut.Store(true)
+			s.ended.Store(&ending{time.Now(), err})
 			return
 		}
 		s.Echoed.Add(1)
@@ -106,23 +107,21 @@ func (s *Stream) listen(r *bufio.Reader) {
 }
 
 func (s *Stream) talk() {
-	for !s.cut.Load() {
+	for !s.Cut() {
 		if _, err := io.WriteString(s.conn, "word\n"); err != nil {
 			return
 		}
-		time.Sleep(WordEvery)
+		time.Sleep(s.every)
 	}
 }
 
 // Cut reports whether it has ended.
-func (s *Stream) Cut() bool { return s.cut.Load() }
+func (s *Stream) Cut() bool { return s.ended.Load() != nil }
 
-// Err is how it has ended, io.EOF if in order, nil if it has not.
-func (s *Stream) Err() error {
-	if !s.cut.Load() {
-		return nil
-	}
-	return s.err
+// Ended is when and how it has ended, io.EOF if in order. It has (see Cut).
+func (s *Stream) Ended() (at time.Time, err error) {
+	e := s.ended.Load()
+	return e.at, e.err
 }
 
 // Close closes streams, some of which may be nil.
