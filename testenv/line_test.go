@@ -6,17 +6,20 @@ import (
 	"net"
 	"net/netip"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
+	"github.com/paperplane-relay/paperplane/pool/upstream"
 	"github.com/paperplane-relay/paperplane/testenv"
 	"github.com/paperplane-relay/paperplane/testenv/memnet"
+	"github.com/paperplane-relay/paperplane/testenv/worldtest"
 )
 
 // A host can be slow and alive; its neighbours are as they were.
 func TestSlowHost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Needs(t, worldtest.Latency)
+	worldtest.Run(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
 		c, h := s.echo(t)
 		other, _ := s.echo(t)
@@ -44,6 +47,7 @@ func TestSlowHost(t *testing.T) {
 // What is lost one way shows at one end, and what is lost on the way up never
 // reaches the border.
 func TestLossOneWay(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name     string
 		up, down memnet.Loss
@@ -53,7 +57,8 @@ func TestLossOneWay(t *testing.T) {
 		{"bursts down", memnet.Loss{}, memnet.Bursts(0.2, 2)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			t.Parallel()
+			worldtest.Run(t, func(t *testing.T) {
 				s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
 				h, _ := s.cloud.Host(netip.Addr{})
 				const size = 3 << 20
@@ -106,16 +111,18 @@ func TestLossOneWay(t *testing.T) {
 }
 
 func flowOf(t *testing.T, c net.Conn) policy.Flow {
-	f, err := c.(interface{ Flow() (policy.Flow, error) }).Flow()
-	if err != nil {
-		t.Error(err)
+	f, ok := upstream.ReadFlow(c)
+	if !ok {
+		t.Error("the flow cannot be read")
 	}
 	return f
 }
 
 // The customers of an ISP share its line: one's download is another's delay.
 func TestSharedBottleneck(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Needs(t, worldtest.Queues)
+	worldtest.Run(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
 		s.isp.Line().Narrow(memnet.Queue{Rate: 100_000, Buffer: 100_000}, memnet.Queue{Rate: 500_000, Buffer: 500_000})
 		c, _ := s.echo(t)

@@ -9,13 +9,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/paperplane-relay/paperplane/pool/upstream"
 	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/worldtest"
 )
 
 func TestCaptivePortal(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		portal testenv.Portal
@@ -27,10 +29,11 @@ func TestCaptivePortal(t *testing.T) {
 		{"denies and resets", testenv.Portal{Answer: testenv.PortalDenied, Reset: true}, testenv.PortalDenied, syscall.ECONNRESET, syscall.ECONNRESET},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			t.Parallel()
+			worldtest.Run(t, func(t *testing.T) {
 				s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
 				c, h := s.echo(t)
-				_ = c.(interface{ SetRTOMax(time.Duration) error }).SetRTOMax(time.Second)
+				upstream.Tune(c)
 				began := time.Now()
 				s.isp.Capture(test.portal)
 				s.isp.Capture(testenv.Portal{Answer: "no\n"}) // is in force already
@@ -51,7 +54,7 @@ func TestCaptivePortal(t *testing.T) {
 					}
 					_, _ = io.WriteString(d, "\x05\x01\x00")
 					b, err := io.ReadAll(d)
-					if string(b) != test.want || err != nil || time.Since(start) != 40*time.Millisecond {
+					if string(b) != test.want || err != nil || !justAfter(start, worldtest.Far(40*time.Millisecond)) {
 						t.Errorf("%v: %q, %v after %v", to, b, err, time.Since(start))
 					}
 					_ = d.Close()
@@ -67,7 +70,7 @@ func TestCaptivePortal(t *testing.T) {
 				_ = idle.Close()
 				over := time.Now()
 				if test.after == nil {
-					_ = c.SetReadDeadline(time.Now().Add(1200 * time.Millisecond))
+					_ = c.SetReadDeadline(time.Now().Add(1200*time.Millisecond + worldtest.Tolerance()))
 					if _, err := io.ReadFull(c, make([]byte, 100)); err != nil {
 						t.Errorf("the stream that was silent: %v", err)
 					}
@@ -82,7 +85,7 @@ func TestCaptivePortal(t *testing.T) {
 				_ = d.Close()
 				l := s.Ledger()
 				if len(l.Hits) != 0 || len(l.Outages) != 1 || !l.Outages[0].Captive ||
-					!l.Outages[0].From.Equal(began) || over.Sub(l.Outages[0].Until) > 20*time.Millisecond {
+					!just(l.Outages[0].From, began) || over.Sub(l.Outages[0].Until) > 20*time.Millisecond+worldtest.Tolerance() {
 					t.Errorf("hits %v, outages %+v", l.Hits, l.Outages)
 				}
 				if p := l.Path("north", nobody); p.Dials != 0 {
@@ -99,7 +102,8 @@ func TestCaptivePortal(t *testing.T) {
 // A cut network has no portal either, and one after the other they are two
 // outages.
 func TestPortalOnACutNetwork(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Run(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{})
 		s.isp.Cut()
 		time.Sleep(time.Second)
@@ -118,7 +122,7 @@ func TestPortalOnACutNetwork(t *testing.T) {
 		}
 		_ = c.Close()
 		o := s.Ledger().Outages
-		if len(o) != 2 || o[0].Captive || o[0].Until.Sub(o[0].From) != 11*time.Second || !o[1].Captive || !o[1].Until.IsZero() {
+		if len(o) != 2 || o[0].Captive || !just(o[0].Until, o[0].From.Add(11*time.Second)) || !o[1].Captive || !o[1].Until.IsZero() {
 			t.Errorf("%+v", o)
 		}
 		// The world closes with the portal in force.

@@ -11,11 +11,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/paperplane-relay/paperplane/pool/upstream"
 	"github.com/paperplane-relay/paperplane/testenv"
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/worldtest"
 )
 
 // echo is a connection to a host of the cloud that sends back what it gets.
@@ -34,6 +35,16 @@ func (s *scene) echo(t testing.TB) (net.Conn, *testenv.Host) {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c, h
+}
+
+// just reports whether two moments are the same, as far as can be told.
+func just(a, b time.Time) bool { return a.Sub(b).Abs() <= worldtest.Tolerance() }
+
+// justAfter reports whether it is this long after a moment: no less, and hardly
+// more.
+func justAfter(start time.Time, d time.Duration) bool {
+	took := time.Since(start)
+	return took >= d && took <= d+worldtest.Tolerance()
 }
 
 func (s *scene) dial(h *testenv.Host, port uint16) (net.Conn, error) {
@@ -72,6 +83,7 @@ func under(h *testenv.Host, do blocker.Action) blocker.Rule {
 }
 
 func TestActionsOnLiveTraffic(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name string
 		do   blocker.Action
@@ -85,7 +97,8 @@ func TestActionsOnLiveTraffic(t *testing.T) {
 		{"police", blocker.Police(1 << 20), nil, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			t.Parallel()
+			worldtest.Run(t, func(t *testing.T) {
 				s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
 				c, h := s.echo(t)
 				other, _ := s.echo(t)
@@ -133,7 +146,8 @@ func TestActionsOnLiveTraffic(t *testing.T) {
 }
 
 func TestDroppedStreamGoesOnWhenTheRuleIsGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Run(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
 		c, h := s.echo(t)
 		ids, err := s.isp.Replace([]blocker.Rule{under(h, blocker.Drop())})
@@ -148,7 +162,8 @@ func TestDroppedStreamGoesOnWhenTheRuleIsGone(t *testing.T) {
 }
 
 func TestPolicedRate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Run(t, func(t *testing.T) {
 		for _, rate := range []float64{16 << 10, 1 << 20} {
 			s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
 			h, _ := s.cloud.Host(netip.Addr{})
@@ -170,10 +185,11 @@ func TestPolicedRate(t *testing.T) {
 }
 
 func TestCut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Run(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
 		c, h := s.echo(t)
-		_ = c.(interface{ SetRTOMax(time.Duration) error }).SetRTOMax(time.Second)
+		upstream.Tune(c)
 		s.isp.Cut()
 		if err := bounce(c, 100); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("cut: %v", err)
@@ -182,19 +198,20 @@ func TestCut(t *testing.T) {
 			t.Errorf("dial while cut: %v", err)
 		}
 		s.isp.Restore()
-		_ = c.SetReadDeadline(time.Now().Add(1200 * time.Millisecond))
+		_ = c.SetReadDeadline(time.Now().Add(1200*time.Millisecond + worldtest.Tolerance()))
 		if _, err := io.ReadFull(c, make([]byte, 100)); err != nil {
 			t.Errorf("restored: %v", err)
 		}
 		l := s.Ledger()
-		if len(l.Hits) != 0 || l.Lost == 0 || len(l.Outages) != 1 || l.Outages[0].Until.Sub(l.Outages[0].From) != 15*time.Second {
+		if len(l.Hits) != 0 || l.Lost == 0 || len(l.Outages) != 1 || !just(l.Outages[0].Until, l.Outages[0].From.Add(15*time.Second)) {
 			t.Errorf("hits %v, lost %d, outages %v", l.Hits, l.Lost, l.Outages)
 		}
 	})
 }
 
 func TestLossSlowsAndDoesNotBreak(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Run(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond, Loss: 0.05})
 		for range 20 {
 			c, err := s.dial(s.endpoint, 1080)
@@ -216,7 +233,8 @@ func TestLossSlowsAndDoesNotBreak(t *testing.T) {
 }
 
 func TestMachinesAndProcessesFail(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Run(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
 		c, h := s.echo(t)
 		h.Hang()
@@ -259,10 +277,12 @@ func TestMachinesAndProcessesFail(t *testing.T) {
 }
 
 func TestLaunchDelayAndRelease(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Run(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{})
 		small := netip.MustParsePrefix("192.0.2.8/31")
-		slow := s.World.Cloud("slow", testenv.CloudConfig{Prefixes: []netip.Prefix{small}, LaunchDelay: time.Minute})
+		delay := worldtest.Span(time.Minute, 20*time.Second)
+		slow := s.World.Cloud("slow", testenv.CloudConfig{Prefixes: []netip.Prefix{small}, LaunchDelay: delay})
 		a, err := slow.Launch(testenv.EndpointConfig{})
 		if err != nil {
 			t.Fatal(err)
@@ -278,7 +298,7 @@ func TestLaunchDelayAndRelease(t *testing.T) {
 			t.Errorf("before it is up: %v", err)
 		}
 		b.Release() // before it is up
-		time.Sleep(time.Minute)
+		time.Sleep(delay)
 		if c, err := s.dial(a, 1080); err != nil {
 			t.Errorf("up: %v", err)
 		} else {
@@ -298,7 +318,9 @@ func TestLaunchDelayAndRelease(t *testing.T) {
 }
 
 func TestBurns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Run(t, func(t *testing.T) {
+		hour := worldtest.Span(time.Hour, 100*time.Millisecond)
 		s := newScene(t, testenv.ISPConfig{})
 		tenant, _ := s.cloud.Tenant("a bakery", 3)
 		_, _ = s.cloud.Tenant("another bakery", 1)
@@ -308,10 +330,10 @@ func TestBurns(t *testing.T) {
 		if len(l.Burns) != 1 || l.Burns[0].Cause != testenv.Discovered || l.Burns[0].Exposed || len(l.Tenants) != 0 {
 			t.Errorf("%+v, tenants %v", l.Burns, l.Tenants)
 		}
-		time.Sleep(time.Hour)
+		time.Sleep(hour)
 		around, _ := tenant.Addr.Prefix(24)
 		s.Block(around)
-		time.Sleep(time.Hour)
+		time.Sleep(hour)
 		born, err := s.cloud.Launch(testenv.EndpointConfig{Prefix: around})
 		if err != nil {
 			t.Fatal(err)
@@ -328,18 +350,20 @@ func TestBurns(t *testing.T) {
 }
 
 func TestStrategyHuntsEndpoints(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t, testenv.ISPConfig{Lag: time.Minute})
+	t.Parallel()
+	worldtest.Run(t, func(t *testing.T) {
+		minute := worldtest.Span(time.Minute, 2*time.Second)
+		s := newScene(t, testenv.ISPConfig{Lag: minute})
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error)
 		go func() {
-			done <- s.Play(ctx, blocker.Escalation{Wanted: blocker.Socks}, time.Minute)
+			done <- s.Play(ctx, blocker.Escalation{Wanted: blocker.Socks}, minute)
 		}()
-		synctest.Wait()
+		worldtest.Settle()
 		if _, err := get(s.through(t)); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(3 * time.Minute)
+		time.Sleep(3*minute + worldtest.Tolerance())
 		if _, err := s.dial(s.endpoint, 1080); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
 		}
@@ -351,8 +375,12 @@ func TestStrategyHuntsEndpoints(t *testing.T) {
 }
 
 func TestCloseNamesWhatHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := testenv.New(testenv.Config{})
+	t.Parallel()
+	worldtest.Run(t, func(t *testing.T) {
+		w, err := testenv.Open(testenv.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		isp := w.ISP("north", testenv.ISPConfig{})
 		release := make(chan struct{})
 		site := w.Destination("stubborn.lab", testenv.DestinationConfig{})
@@ -360,10 +388,10 @@ func TestCloseNamesWhatHangs(t *testing.T) {
 		if _, err := isp.DialContext(context.Background(), "tcp", "stubborn.lab:80"); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
+		worldtest.Settle()
 		start := time.Now()
-		err := w.Close()
-		if err == nil || !strings.Contains(err.Error(), "1 handlers of stubborn.lab port 80") || time.Since(start) != 5*time.Second {
+		err = w.Close()
+		if err == nil || !strings.Contains(err.Error(), "1 handlers of stubborn.lab port 80") || !justAfter(start, 5*time.Second) {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 		close(release)
@@ -371,7 +399,8 @@ func TestCloseNamesWhatHangs(t *testing.T) {
 }
 
 func TestCloseWithDataInFlight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Run(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{Latency: 50 * time.Millisecond})
 		c, h := s.echo(t)
 		s.rule(under(h, blocker.Drop()))
@@ -387,7 +416,9 @@ func TestCloseWithDataInFlight(t *testing.T) {
 // The name of a destination can be read in the CONNECT that goes to the
 // endpoint in clear.
 func TestNamesAreSeenInsideSocks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Needs(t, worldtest.Names)
+	worldtest.Run(t, func(t *testing.T) {
 		s := newScene(t, testenv.ISPConfig{})
 		s.rule(blocker.Rule{When: blocker.When{Names: []string{"telegram.lab"}}, Do: blocker.Reset()})
 		if _, err := get(s.through(t)); !errors.Is(err, syscall.ECONNRESET) {

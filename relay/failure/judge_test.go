@@ -21,7 +21,7 @@ func (a *arena) usual() time.Duration {
 	longest := 4 * a.farthest
 	for _, r := range a.since(a.began.Add(warm / 2)) {
 		if r.start.Before(a.began.Add(warm - patience/2)) {
-			longest = max(longest, r.took)
+			longest = max(longest, r.counts())
 		}
 	}
 	return longest
@@ -74,7 +74,7 @@ func (a *arena) paysAtMostBut(extra time.Duration, from, to time.Time, losses []
 			continue
 		}
 		all++
-		more := r.took - usual
+		more := r.counts() - usual
 		if a.lossy && more > extra && more <= extra+lossy {
 			late++ // it has lost two packets
 			continue
@@ -111,7 +111,7 @@ func (a *arena) cutsOnly(lost map[netip.Addr]time.Time, within time.Duration) {
 		switch {
 		case gone && s.ended.IsZero():
 			a.t.Errorf("stream %d via %s was not cut", n, s.via)
-		case gone && s.ended.Sub(since) > within:
+		case gone && worldtest.Took(since, s.ended) > within:
 			a.t.Errorf("stream %d via %s was cut %v after the first dropped packet, want at most %v", n, s.via, s.ended.Sub(since), within)
 		case gone && errors.Is(s.err, io.EOF):
 			a.t.Errorf("stream %d via %s ended with a clean FIN", n, s.via)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/net/proxy"
+
+	"github.com/paperplane-relay/paperplane/testenv/worldtest"
 )
 
 type request struct {
@@ -22,6 +24,9 @@ type request struct {
 	err   error
 	whole bool // all that was asked for came
 }
+
+// counts is how much of the time that it took counts.
+func (r request) counts() time.Duration { return worldtest.Took(r.start, r.start.Add(r.took)) }
 
 // stream is a long one: a message every 200 ms, each of which is echoed.
 type stream struct {

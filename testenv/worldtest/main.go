@@ -1,6 +1,7 @@
 package worldtest
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -17,6 +18,10 @@ type M struct{ *testing.M }
 // reason, but where everything is meant to be there, which is where the
 // environment variable CI is "true". It ends with what was skipped, and why.
 func (m M) Run() int {
+	flag.Parse()
+	if RealTime() {
+		defer beat()()
+	}
 	status := m.M.Run()
 	skips.mu.Lock()
 	defer skips.mu.Unlock()
