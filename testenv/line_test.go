@@ -25,16 +25,16 @@ func TestSlowHost(t *testing.T) {
 		other, _ := s.echo(t)
 		h.Line().Delay(800 * time.Millisecond)
 		start := time.Now()
-		if err := bounce(c, 100); err != nil || time.Since(start) != 1650*time.Millisecond {
+		if err := bounce(c, 100); err != nil || !justAfter(start, 1650*time.Millisecond) {
 			t.Errorf("slow: %v after %v", err, time.Since(start))
 		}
 		start = time.Now()
-		if err := bounce(other, 100); err != nil || time.Since(start) != 50*time.Millisecond {
+		if err := bounce(other, 100); err != nil || !justAfter(start, 50*time.Millisecond) {
 			t.Errorf("its neighbour: %v after %v", err, time.Since(start))
 		}
 		start = time.Now()
 		d, err := s.dial(h, 7)
-		if err != nil || time.Since(start) != 1650*time.Millisecond {
+		if err != nil || !justAfter(start, 1650*time.Millisecond) {
 			t.Fatalf("dial: %v after %v", err, time.Since(start))
 		}
 		_ = d.Close()
@@ -93,7 +93,13 @@ func TestLossOneWay(t *testing.T) {
 				}
 				l := s.Ledger()
 				p := l.Path("north", netip.AddrPortFrom(h.Addr(), 80))
-				if l.Lost < 400 || len(l.Hits) != 0 || p.Dropped != 0 {
+				// What is drawn for whom goes by the order in which packets come,
+				// which is the same each time in virtual time only.
+				least := int64(400)
+				if worldtest.RealTime() {
+					least = 300
+				}
+				if l.Lost < least || len(l.Hits) != 0 || p.Dropped != 0 {
 					t.Errorf("%d lost, hits %v, %+v", l.Lost, l.Hits, p)
 				}
 				if extra := p.Up - size; extra > size/10 {
@@ -129,7 +135,7 @@ func TestSharedBottleneck(t *testing.T) {
 		_ = bounce(c, 1)
 		start := time.Now()
 		_ = bounce(c, 1)
-		if took := time.Since(start); took > 52*time.Millisecond {
+		if took := time.Since(start); took > 52*time.Millisecond+worldtest.Tolerance() {
 			t.Errorf("without load: %v", took)
 		}
 		h, _ := s.cloud.Host(netip.Addr{})
@@ -146,7 +152,7 @@ func TestSharedBottleneck(t *testing.T) {
 		if err := bounce(c, 1); err != nil {
 			t.Errorf("with load: %v", err)
 		}
-		if took := time.Since(start); took < 300*time.Millisecond || took > 1100*time.Millisecond {
+		if took := time.Since(start); took < 300*time.Millisecond || took > 1100*time.Millisecond+worldtest.Tolerance() {
 			t.Errorf("with load: %v", took)
 		}
 		if rate := float64(<-done) / 60; rate < 430_000 || rate > 490_000 {

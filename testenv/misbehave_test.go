@@ -68,7 +68,7 @@ func TestMisbehavingServices(t *testing.T) {
 				if want, whole := strings.CutSuffix(test.want, "$"); !strings.HasPrefix(got, want) || whole && got != want {
 					t.Errorf("%q, want %q", got, test.want)
 				}
-				took := time.Since(start)
+				took := time.Since(start).Round(time.Millisecond)
 				if ended != (test.ends != silent) || ended && (took < test.ends || took > test.ends+100*time.Millisecond+worldtest.Tolerance()) {
 					t.Errorf("%v after %v, want the end after %v", err, took, test.ends)
 				}

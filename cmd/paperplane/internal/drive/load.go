@@ -146,3 +146,12 @@ func (l *Load) Failures() []error {
 	defer l.mu.Unlock()
 	return slices.Clone(l.failed)
 }
+
+// TakeFailures is Failures, which are forgotten.
+func (l *Load) TakeFailures() []error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	failed := l.failed
+	l.failed = nil
+	return failed
+}
