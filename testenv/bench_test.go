@@ -7,12 +7,12 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/proxy"
 
 	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/worldtest"
 )
 
 // sessions is a scene for whole sessions through an endpoint: dial, greeting,
@@ -60,9 +60,11 @@ func BenchmarkSession(b *testing.B) {
 
 // An hour of virtual time with 20 clients; the log tells what it cost.
 func TestAnHourOfSessions(t *testing.T) {
+	t.Parallel()
+	worldtest.Needs(t, worldtest.Hours)
 	const clients, each = 20, 100
 	start := time.Now()
-	synctest.Test(t, func(t *testing.T) {
+	worldtest.Run(t, func(t *testing.T) {
 		run, end := sessions(t, 10*time.Millisecond)
 		var wg sync.WaitGroup
 		for n := range clients {
