@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // listener is a port of a host.
@@ -53,10 +55,23 @@ func (h *Host) listen(bind netip.AddrPort, shown netip.Addr) (net.Listener, erro
 	if err != nil {
 		return nil, opError("listen", bind, err)
 	}
+	network := "tcp"
 	c := net.ListenConfig{Control: func(string, string, syscall.RawConn) error { return v.leave() }}
+	if bind.Addr() == netip.IPv6Unspecified() {
+		// For both families. Package net would ask this process's own namespace
+		// whether there is IPv6.
+		network = "tcp6"
+		c.Control = func(_, _ string, raw syscall.RawConn) error {
+			var late error
+			err := raw.Control(func(fd uintptr) {
+				late = unix.SetsockoptInt(int(fd), unix.SOL_IPV6, unix.IPV6_V6ONLY, 0)
+			})
+			return errors.Join(v.leave(), err, late)
+		}
+	}
 	// A listener for MPTCP would accept connections that are none of TCP.
 	c.SetMultipathTCP(false)
-	l, err := c.Listen(context.Background(), "tcp", bind.String())
+	l, err := c.Listen(context.Background(), network, bind.String())
 	if back := v.leave(); back != nil {
 		if l != nil {
 			_ = l.Close()

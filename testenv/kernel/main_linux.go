@@ -22,10 +22,14 @@ const inside = "PAPERPLANE_KERNEL_INSIDE"
 // A process that may not make network namespaces, but may make user namespaces,
 // executes itself once more, with the same arguments, in a user namespace where
 // it is root, and a network namespace in which there is nothing but a loopback
-// interface that is down. Signals are passed on to it, and its exit code is
+// interface. Signals are passed on to it, and its exit code is
 // returned. Otherwise Main returns what run returns.
 func Main(run func() int) int {
-	if os.Getenv(inside) != "" || anyNamespace() == nil {
+	if os.Getenv(inside) != "" {
+		_ = up("lo") // for what run has of its own; Supported tells of what is amiss
+		return run()
+	}
+	if anyNamespace() == nil {
 		return run()
 	}
 	code, err := again()

@@ -59,6 +59,35 @@ func TestHostsDialEachOther(t *testing.T) {
 	}
 }
 
+func TestListenAtAVantage(t *testing.T) {
+	w := newWorld(t)
+	l, err := w.isp.Host().Listen(0)
+	w.do(err)
+	addr := l.Addr().(*net.TCPAddr).AddrPort()
+	if addr.Addr() != w.isp.Host().Addr() || addr.Port() == 0 {
+		t.Errorf("listens at %v", addr)
+	}
+	for _, to := range []string{"100.64.0.1", "127.0.0.1", "::1"} {
+		accepted := make(chan error, 1)
+		go func() {
+			c, err := l.Accept()
+			if err == nil {
+				echo(c)
+				c.Close()
+			}
+			accepted <- err
+		}()
+		c := w.dial(netip.AddrPortFrom(netip.MustParseAddr(to), addr.Port()))
+		w.says(c, "hello")
+		c.Close()
+		w.do(<-accepted)
+	}
+	w.do(l.Close())
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
 func TestLoopback(t *testing.T) {
 	w := newWorld(t)
 	l, err := w.isp.Host().ListenLoopback(1080)

@@ -1,0 +1,249 @@
+//go:build linux
+
+package kernel_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/kernel"
+)
+
+func TestCut(t *testing.T) {
+	w := newWorld(t)
+	w.serve(w.host(serverAddr), 443, echo)
+	c := w.dial(server)
+	w.says(c, "hello")
+	w.do(w.isp.Cut(true))
+	_, err := io.WriteString(c, "again")
+	w.do(err)
+	w.hearsNothing(c)
+	if err := w.tries(server, silent); !os.IsTimeout(err) {
+		t.Errorf("dial: %v", err)
+	}
+	w.do(w.isp.Cut(false))
+	w.do(c.SetDeadline(time.Now().Add(patience)))
+	if _, err := io.ReadFull(c, make([]byte, 5)); err != nil {
+		t.Errorf("after the cut: %v", err)
+	}
+	cut, lost, err := w.isp.Lost()
+	if err != nil || cut < 2 || lost != 0 {
+		t.Errorf("%d packets cut and %d lost, %v", cut, lost, err)
+	}
+	w.log.mu.Lock()
+	defer w.log.mu.Unlock()
+	if len(w.log.taken) > 0 || len(w.log.dialled) != 1 {
+		t.Errorf("the border tells of a cut: %+v, %v", w.log.taken, w.log.dialled)
+	}
+}
+
+func TestLose(t *testing.T) {
+	w := newWorld(t)
+	const size = 2 << 20
+	w.serve(w.host(serverAddr), 443, source(size))
+	w.do(w.isp.Lose(0.01, 0.02))
+	c := w.dial(server)
+	_, err := c.Write([]byte{1})
+	w.do(err)
+	w.do(c.SetDeadline(time.Now().Add(patience)))
+	if _, err := io.ReadFull(c, make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	w.do(w.isp.Lose(0, 0))
+	cut, lost, err := w.isp.Lost()
+	// 1448 packets at least are sent; five standard deviations.
+	if err != nil || cut != 0 || lost < 5 || lost > 120 {
+		t.Errorf("%d cut and %d lost, %v; want about 35", cut, lost, err)
+	}
+	w.do(w.isp.Lose(1, 0))
+	if err := w.tries(server, silent); !os.IsTimeout(err) {
+		t.Errorf("dial: %v", err)
+	}
+	if err := w.isp.Lose(0, 1.5); err == nil {
+		t.Error("a share of 1.5")
+	}
+}
+
+func TestDelay(t *testing.T) {
+	w := newWorld(t)
+	w.serve(w.host(serverAddr), 443, echo)
+	const oneWay = 40 * time.Millisecond
+	if err := w.isp.Delay(oneWay); err != nil {
+		if !errors.Is(err, errors.ErrUnsupported) {
+			t.Fatal(err)
+		}
+		t.Log(err)
+		w.do(w.isp.Delay(0))
+		w.says(w.dial(server), "still there")
+		return
+	}
+	begun := time.Now()
+	w.dial(server)
+	if took := time.Since(begun); took < 2*oneWay {
+		t.Errorf("a handshake took %v", took)
+	}
+	w.do(w.isp.Delay(0))
+	w.says(w.dial(server), "still there")
+}
+
+func TestTraffic(t *testing.T) {
+	w := newWorld(t)
+	const size = 300_000
+	w.serve(w.host(serverAddr), 443, source(size))
+	w.serve(w.host(other.Addr()), 80, echo)
+	w.serve(w.host(server6.Addr()), 443, echo)
+	c := w.dial(server)
+	_, err := c.Write([]byte{1})
+	w.do(err)
+	if _, err := io.ReadFull(c, make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	w.says(w.dial(other), "seventeen letters")
+	w.says(w.dial(other), "and three")
+	w.says(w.dial(server6), "six")
+	got, err := w.isp.Traffic()
+	w.do(err)
+	want := map[netip.AddrPort]kernel.Traffic{server: {Up: 1, Down: size}, other: {Up: 26, Down: 26}, server6: {Up: 3, Down: 3}}
+	for a, n := range want {
+		if got[a] != n {
+			t.Errorf("%v: %+v, want %+v", a, got[a], n)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What a rule takes is not let through.
+func TestTrafficUnderARule(t *testing.T) {
+	w := newWorld(t)
+	w.serve(w.host(serverAddr), 443, source(1<<20))
+	w.rules(to(serverAddr, blocker.Freeze(16<<10)))
+	c := w.dial(server)
+	_, err := c.Write([]byte{1})
+	w.do(err)
+	n := w.arrives(c)
+	got, err := w.isp.Traffic()
+	w.do(err)
+	if got[server] != (kernel.Traffic{Up: 1, Down: int64(n)}) {
+		t.Errorf("%+v, want %d down", got[server], n)
+	}
+}
+
+func TestObserver(t *testing.T) {
+	w := newWorld(t)
+	w.serve(w.host(serverAddr), 443, echo)
+	w.says(w.dial(server), "unseen")
+	w.do(w.isp.Sight(true))
+	c := w.dial(server)
+	w.says(c, "GET / HTTP/1.1\r\n\r\n")
+	w.says(c, "and more")
+	long := w.dial(server)
+	w.says(long, strings.Repeat("x", 1000))
+	w.do(w.isp.Sight(false))
+	w.says(w.dial(server), "unseen")
+	_ = w.tries(netip.MustParseAddrPort("52.58.3.3:443"), 2500*time.Millisecond) // two SYNs at least
+	w.until("all told", func(r *record) bool { return len(r.dialled) == 5 })
+	w.log.mu.Lock()
+	defer w.log.mu.Unlock()
+	if want := []string{"GET / HTTP/1.1\r\n\r\n", strings.Repeat("x", 128)}; !slices.Equal(w.log.heads, want) {
+		t.Errorf("sighted %q", w.log.heads)
+	}
+	if len(w.log.answered) != 4 || w.log.answered[3] != server {
+		t.Errorf("answered: %v", w.log.answered)
+	}
+}
+
+func TestCapture(t *testing.T) {
+	for _, reset := range []bool{false, true} {
+		t.Run(map[bool]string{false: "silent", true: "reset"}[reset], func(t *testing.T) {
+			w := newWorld(t)
+			w.serve(w.host(serverAddr), 443, echo)
+			before := w.dial(server)
+			w.says(before, "hello")
+			var mu sync.Mutex
+			served := 0
+			portal := func(c net.Conn) {
+				defer c.Close()
+				mu.Lock()
+				served++
+				mu.Unlock()
+				b := make([]byte, 100)
+				if n, _ := c.Read(b); n > 0 {
+					_, _ = io.WriteString(c, "sign in")
+					_, _ = io.Copy(io.Discard, c)
+				}
+			}
+			w.do(w.isp.Capture(portal, reset))
+			w.do(w.isp.Capture(portal, reset))
+			var captured net.Conn
+			for _, a := range []netip.AddrPort{server, netip.MustParseAddrPort("198.51.100.1:9999"), server6} {
+				captured = w.dial(a)
+				if got := captured.RemoteAddr().String(); got != a.String() {
+					t.Errorf("answered in the name of %s", got)
+				}
+				_, err := io.WriteString(captured, "hello")
+				w.do(err)
+				w.do(captured.SetDeadline(time.Now().Add(patience)))
+				b := make([]byte, 7)
+				if _, err := io.ReadFull(captured, b); err != nil || string(b) != "sign in" {
+					t.Errorf("the portal says %q, %v", b, err)
+				}
+			}
+			_, err := io.WriteString(before, "again")
+			w.do(err)
+			if reset {
+				w.do(before.SetDeadline(time.Now().Add(patience)))
+				if _, err := before.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+					t.Errorf("a flow from before: %v", err)
+				}
+			} else {
+				w.hearsNothing(before)
+			}
+			w.do(w.isp.Release())
+			if _, err := captured.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("a connection with the portal: %v", err)
+			}
+			if served != 3 {
+				t.Errorf("%d connections, want 3", served)
+			}
+			w.says(w.dial(server), "free")
+			if !reset {
+				w.do(before.SetDeadline(time.Now().Add(patience)))
+				if _, err := io.ReadFull(before, make([]byte, 5)); err != nil {
+					t.Errorf("a flow from before goes on: %v", err)
+				}
+			}
+			w.do(w.isp.Release())
+		})
+	}
+}
+
+func TestStart(t *testing.T) {
+	w := newWorld(t)
+	for name, h := range map[string]*kernel.Host{"vantage": w.isp.Host(), "middle": w.host(serverAddr)} {
+		var out bytes.Buffer
+		c := exec.CommandContext(t.Context(), "cat", "/proc/net/dev")
+		c.Stdout = &out
+		w.do(h.Start(c))
+		w.do(c.Wait())
+		if want := "isp"; !strings.Contains(out.String(), want) {
+			t.Errorf("%s: interfaces %s", name, out.String())
+		}
+	}
+	if err := w.isp.Host().Start(exec.CommandContext(t.Context(), "/does/not/exist")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}
