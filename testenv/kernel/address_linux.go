@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -141,6 +142,25 @@ func connect(link string) error {
 	}
 	return up(link)
 }
+
+// running waits until a link carries packets: the kernel notes a while after both
+// ends are up that they are, and drops what is sent before.
+func running(link string) error {
+	for end := time.Now().Add(linkPatience); ; time.Sleep(time.Millisecond) {
+		l, err := netlink.LinkByName(link)
+		if err != nil {
+			return fmt.Errorf("interface %s: %w", link, err)
+		}
+		if l.Attrs().OperState == netlink.OperUp {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("interface %s: %v after %v", link, l.Attrs().OperState, linkPatience)
+		}
+	}
+}
+
+const linkPatience = 10 * time.Second
 
 // trains lets links carry trains of segments, for measuring what that is worth.
 var trains = false

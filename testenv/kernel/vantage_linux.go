@@ -107,6 +107,13 @@ func (v *Vantage) build(addr netip.Addr, o Observer) (err error) {
 	if err := v.net.middle.ns.do(func() error { return a.middle(v.prefix, v.index) }); err != nil {
 		return fmt.Errorf("middle: %w", err)
 	}
+	for link, ns := range map[string]*namespace{
+		customerLink: v.customer, nearLink: v.border, farLink: v.border, middleLink(v.index): v.net.middle.ns,
+	} {
+		if err := ns.do(func() error { return running(link) }); err != nil {
+			return err
+		}
+	}
 	v.watcher, err = watch(v.border, o, v.net.log.With("vantage", addr))
 	if err != nil {
 		return err
