@@ -24,11 +24,16 @@ type middle struct {
 // never taken by a dial, so that servers can have them. A port is free a second
 // after its connection has ended, as in RFC 6191: a test makes more connections
 // between two addresses than there are ports in a minute. What one connection has
-// learnt of a path is not handed on to the next, which another test has.
+// learnt of a path is not handed on to the next, which another test has. The
+// congestion control is Linux's own, cubic, or reno where the machine keeps that one
+// for itself; whatever it prefers: one that paces (BBR) makes links without latency
+// slow.
 var endpointSettings = []string{
 	"ipv4/ip_local_port_range 20000 65535",
 	"ipv4/tcp_tw_reuse 1",
 	"?ipv4/tcp_no_metrics_save 1",
+	"?ipv4/tcp_congestion_control reno",
+	"?ipv4/tcp_congestion_control cubic",
 	"?ipv4/tcp_max_syn_backlog 4096",
 	"?core/somaxconn 4096",
 	"?ipv4/icmp_ratelimit 0",

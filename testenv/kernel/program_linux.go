@@ -68,8 +68,7 @@ func (p program) write(b *nft.Batch, l *laid, s side) {
 		p.writePolice(b, l, s)
 	default:
 	}
-	for _, f := range families {
-		when := p.conditions(l, f, s)
+	for _, when := range p.conditions(l, s) {
 		switch p.terms.Deed {
 		case blocker.Resets:
 			b.Rule(s.rules, when, nft.TCP(), taken(l, blocker.Forge, s), nft.Reset())
@@ -83,12 +82,21 @@ func (p program) write(b *nft.Batch, l *laid, s side) {
 	}
 }
 
-// conditions hold for the packets of a family that the rule is about.
-func (p program) conditions(l *laid, f family, s side) nft.Expr {
+// conditions hold for the packets that the rule is about: each for a part of them.
+func (p program) conditions(l *laid, s side) (all []nft.Expr) {
+	for _, f := range families {
+		for _, set := range l.list.lookups(l, f) {
+			all = append(all, p.condition(l, f, s, set))
+		}
+	}
+	return all
+}
+
+func (p program) condition(l *laid, f family, s side, set string) nft.Expr {
 	address, port := f.server(s.dir)
 	all := []nft.Expr{f.is()}
-	if l.listed != nil {
-		all = append(all, nft.Network(address, f.length, nft.R(0)), nft.In(l.addressSet(f), nft.R(0)))
+	if set != "" {
+		all = append(all, nft.Network(address, f.length, nft.R(0)), nft.In(set, nft.R(0)))
 	}
 	switch ports := p.rule.When.Ports; len(ports) {
 	case 0:

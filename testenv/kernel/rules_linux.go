@@ -2,8 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
@@ -91,125 +89,90 @@ func (v *Vantage) turn(at time.Time) {
 type laid struct {
 	id      blocker.RuleID
 	serial  int
-	listed  *blocker.PrefixSet // as its sets have them; nil: any address
+	program program
 	chains  []string
 	sets    []string
-	program program
+	list    list
 }
 
 func (l *laid) name(what string) string { return fmt.Sprintf("%s%d-%d", what, l.id, l.serial) }
 
-func (l *laid) addressSet(f family) string { return l.name("addresses") + "-" + f.name }
-
-func (v *Vantage) transact(set *blocker.RuleSet, now time.Time) error {
+func (v *Vantage) transact(set *blocker.RuleSet, now time.Time) (err error) {
 	b := nft.New(table)
-	next := make(map[blocker.RuleID]*laid)
 	var order []*laid
+	defer func() {
+		if err != nil {
+			v.abandon(order)
+		}
+	}()
 	for id, r := range set.InForce(now) {
 		l, err := v.lay(b, id, r)
+		order = append(order, l)
 		if err != nil {
 			return err
 		}
-		next[id] = l
-		order = append(order, l)
 	}
 	for _, s := range sides {
 		b.Flush(s.rules)
 	}
+	next := make(map[blocker.RuleID]*laid, len(order))
 	for _, l := range order {
+		next[l.id] = l
 		for _, s := range sides {
-			if l.program.rule.When.Dir == blocker.Both || l.program.rule.When.Dir == s.dir {
+			if dir := l.program.rule.When.Dir; dir == blocker.Both || dir == s.dir {
 				l.program.write(b, l, s)
 			}
 		}
 	}
-	gone := slices.Clone(v.stale)
-	for id, l := range v.laid {
-		if next[id] != nil && next[id].serial == l.serial {
-			continue
-		}
-		gone = append(gone, l)
-	}
-	for _, l := range gone {
+	for _, l := range v.stale {
 		l.remove(b)
+	}
+	for id, l := range v.laid {
+		if next[id] == nil || next[id].serial != l.serial {
+			l.remove(b)
+		}
 	}
 	if err := v.conn.Commit(b); err != nil {
 		return err
 	}
-	maps.DeleteFunc(v.laid, func(blocker.RuleID, *laid) bool { return true })
-	maps.Copy(v.laid, next)
-	v.stale = nil
+	v.laid, v.stale = next, nil
 	return nil
 }
 
-// lay makes or changes the sets of a rule.
+// abandon gives up what has been changed ahead of a transaction that has failed:
+// the next one makes it anew.
+func (v *Vantage) abandon(order []*laid) {
+	for _, l := range order {
+		old := v.laid[l.id]
+		switch {
+		case !l.list.ahead:
+		case old != nil && old.serial == l.serial:
+			v.stale = append(v.stale, old)
+			delete(v.laid, l.id)
+		default:
+			v.stale = append(v.stale, &laid{sets: l.list.names(l, false)})
+		}
+	}
+}
+
+// lay makes or changes the sets of a rule. What it returns is in force when the
+// transaction is.
 func (v *Vantage) lay(b *nft.Batch, id blocker.RuleID, r blocker.Rule) (*laid, error) {
 	want := r.When.Servers()
 	p := program{rule: r, terms: r.Do.Terms(), seed: v.seed(id)}
 	old := v.laid[id]
-	if old != nil && old.program.alike(p) && (old.listed == nil) == (want == nil) {
+	if old != nil && old.program.alike(p) && (old.list.want == nil) == (want == nil) {
 		n := *old
-		n.listed, n.program = want, p
-		return &n, v.fill(b, old, old.listed, want)
+		n.program = p
+		return &n, v.relist(b, &n, want)
 	}
 	v.serial++
-	n := &laid{id: id, serial: v.serial, listed: want, program: p}
-	if want != nil {
-		if err := v.create(b, n); err != nil {
-			return nil, err
-		}
-	}
+	n := &laid{id: id, serial: v.serial, program: p}
 	p.prepare(b, n)
-	return n, nil
-}
-
-// create makes the sets of addresses of a rule, full.
-func (v *Vantage) create(b *nft.Batch, l *laid) error {
-	for _, f := range families {
-		n := l.addressSet(f)
-		b.Set(nft.Set{Name: n, Fields: []int{f.length}, Interval: true})
-		l.sets = append(l.sets, n)
+	if want == nil {
+		return n, nil
 	}
-	_, added := (*blocker.PrefixSet)(nil).Diff(l.listed)
-	if v.fits(b, len(added)) {
-		insert(b, l, added)
-		return nil
-	}
-	first := nft.New(table)
-	for _, f := range families {
-		first.Set(nft.Set{Name: l.addressSet(f), Fields: []int{f.length}, Interval: true})
-	}
-	if err := v.conn.Commit(first); err != nil {
-		return err
-	}
-	if err := v.pour(l, added, insert); err != nil {
-		v.stale = append(v.stale, l)
-		return err
-	}
-	return nil
-}
-
-// fill changes the sets of addresses by what is new.
-func (v *Vantage) fill(b *nft.Batch, l *laid, from, to *blocker.PrefixSet) error {
-	if from == nil || to == nil {
-		return nil
-	}
-	gone, added := from.Diff(to)
-	if v.fits(b, len(gone)+len(added)) {
-		withdraw(b, l, gone)
-		insert(b, l, added)
-		return nil
-	}
-	err := v.pour(l, gone, withdraw)
-	if err == nil {
-		err = v.pour(l, added, insert)
-	}
-	if err != nil {
-		// Nobody knows what they hold now: the next change makes new ones.
-		v.stale = append(v.stale, l)
-		delete(v.laid, l.id)
-	}
-	return err
+	return n, v.enlist(b, n, want)
 }
 
 // remove takes out all that a rule has.
