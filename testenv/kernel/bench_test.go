@@ -17,7 +17,7 @@ import (
 )
 
 // lab is a world for benchmarks.
-func lab(b *testing.B) (*kernel.Network, *kernel.Vantage, *kernel.Host) {
+func lab(b *testing.B) (*kernel.Vantage, *kernel.Host) {
 	b.Helper()
 	supported(b)
 	n, err := kernel.New(kernel.Config{})
@@ -36,7 +36,7 @@ func lab(b *testing.B) (*kernel.Network, *kernel.Vantage, *kernel.Host) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return n, v, h
+	return v, h
 }
 
 func accept(b *testing.B, h *kernel.Host, f func(net.Conn)) {
@@ -71,7 +71,7 @@ func BenchmarkThroughput(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			kernel.SetTrains(c.trains)
 			defer kernel.SetTrains(false)
-			_, v, h := lab(b)
+			v, h := lab(b)
 			const block = 1 << 20
 			accept(b, h, func(c net.Conn) {
 				buffer := make([]byte, block)
@@ -102,7 +102,7 @@ func BenchmarkThroughput(b *testing.B) {
 }
 
 func BenchmarkConnections(b *testing.B) {
-	_, v, h := lab(b)
+	v, h := lab(b)
 	accept(b, h, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
@@ -145,7 +145,7 @@ func million() *blocker.PrefixSet {
 }
 
 func BenchmarkLoadMillion(b *testing.B) {
-	_, v, _ := lab(b)
+	v, _ := lab(b)
 	list := million()
 	for b.Loop() {
 		set, _ := (*blocker.RuleSet)(nil).With(blocker.Rule{When: blocker.When{Set: list}, Do: blocker.Reset()})
@@ -161,7 +161,7 @@ func BenchmarkLoadMillion(b *testing.B) {
 }
 
 func BenchmarkAddToMillion(b *testing.B) {
-	_, v, h := lab(b)
+	v, h := lab(b)
 	accept(b, h, echo)
 	list := million()
 	set, id := (*blocker.RuleSet)(nil).With(blocker.Rule{When: blocker.When{Set: list}, Do: blocker.Reset()})

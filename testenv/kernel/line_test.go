@@ -166,6 +166,28 @@ func TestObserver(t *testing.T) {
 	}
 }
 
+// slow is an observer that does not return until it is let.
+type slow struct {
+	record
+	let chan struct{}
+}
+
+func (s *slow) Dialled(netip.AddrPort, netip.AddrPort, time.Time) { <-s.let }
+
+func TestASlowObserverHoldsNothingUp(t *testing.T) {
+	w := newWorld(t)
+	w.serve(w.host(serverAddr), 443, echo)
+	o := &slow{let: make(chan struct{})}
+	defer close(o.let)
+	v, err := w.net.Vantage(netip.MustParseAddr("100.65.0.1"), netip.MustParsePrefix("100.65.0.0/24"), o)
+	w.do(err)
+	for range 300 {
+		c, err := v.Host().Dial(t.Context(), server)
+		w.do(err)
+		c.Close()
+	}
+}
+
 func TestCapture(t *testing.T) {
 	for _, reset := range []bool{false, true} {
 		t.Run(map[bool]string{false: "silent", true: "reset"}[reset], func(t *testing.T) {

@@ -31,13 +31,12 @@ func current() (*namespace, error) {
 
 // newNamespace makes an empty one, whose loopback interface is down.
 func newNamespace() (n *namespace, err error) {
-	elsewhere(func() error {
+	err = elsewhere(func() (err error) {
 		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			err = os.NewSyscallError("unshare", err)
-			return nil
+			return os.NewSyscallError("unshare", err)
 		}
 		n, err = current()
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("network namespace: %w", err)

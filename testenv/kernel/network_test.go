@@ -50,12 +50,24 @@ func TestAnAddressWithoutHostIsSilent(t *testing.T) {
 
 func TestHostsDialEachOther(t *testing.T) {
 	w := newWorld(t)
-	w.serve(w.host(other.Addr()), 80, func(c net.Conn) { _, _ = io.WriteString(c, c.RemoteAddr().(*net.TCPAddr).IP.String()) })
-	c, err := w.host(serverAddr).Dial(t.Context(), other)
-	w.do(err)
-	defer c.Close()
-	if b, err := io.ReadAll(c); err != nil || string(b) != serverAddr.String() {
-		t.Errorf("dialled from %s, %v", b, err)
+	tell := func(c net.Conn) { _, _ = io.WriteString(c, c.RemoteAddr().(*net.TCPAddr).IP.String()) }
+	for _, c := range []struct {
+		from netip.Addr
+		to   netip.AddrPort
+	}{
+		{serverAddr, other},
+		{server6.Addr(), netip.MustParseAddrPort("[2001:db8::9]:80")},
+	} {
+		w.serve(w.host(c.to.Addr()), 80, tell)
+		h := w.host(c.from)
+		for range 3 {
+			conn, err := h.Dial(t.Context(), c.to)
+			w.do(err)
+			if b, err := io.ReadAll(conn); err != nil || string(b) != c.from.String() {
+				t.Errorf("dialled from %s, %v", b, err)
+			}
+			conn.Close()
+		}
 	}
 }
 

@@ -41,10 +41,9 @@ func try() error {
 	if err != nil {
 		return &UnsupportedError{"netlink for netfilter", err}
 	}
-	defer c.Close()
 	b := nft.New(table)
 	layOut(b)
-	if err := c.Commit(b); err != nil {
+	if err := errors.Join(c.Commit(b), c.Close()); err != nil {
 		return &UnsupportedError{"nftables with sets, conntrack and limits (CONFIG_NF_TABLES, NFT_CT, NFT_LIMIT, NFT_REJECT, NFT_HASH, NFT_NUMGEN)", err}
 	}
 	w, err := nft.Watch(logGroup, snapLength)

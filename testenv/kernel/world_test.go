@@ -79,7 +79,7 @@ func (w *world) host(a netip.Addr) *kernel.Host {
 }
 
 // serve runs f for each connection to a port of a host, until the test ends.
-func (w *world) serve(h *kernel.Host, port uint16, f func(net.Conn)) net.Listener {
+func (w *world) serve(h *kernel.Host, port uint16, f func(net.Conn)) {
 	w.Helper()
 	l, err := h.Listen(port)
 	w.do(err)
@@ -94,7 +94,6 @@ func (w *world) serve(h *kernel.Host, port uint16, f func(net.Conn)) net.Listene
 		}
 	})
 	w.Cleanup(func() { h.Vanish(); running.Wait() })
-	return l
 }
 
 func echo(c net.Conn) { _, _ = io.Copy(c, c) }

@@ -162,8 +162,10 @@ func Load(r Reg, value ...byte) Expr {
 	}}
 }
 
-// Drop and Accept end the packet's way, or let it pass this hook.
-func Drop() Expr   { return verdict(0, "") }
+// Drop ends the packet's way.
+func Drop() Expr { return verdict(0, "") }
+
+// Accept lets it pass this hook.
 func Accept() Expr { return verdict(1, "") }
 
 // Jump goes through another chain, and comes back.
