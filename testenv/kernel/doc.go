@@ -16,6 +16,15 @@
 // [Observer]. nftables sees packets, and no names: a rule for host names is
 // refused with an [UnsupportedError], as is all that this kernel lacks.
 //
+// What differs from the blocker of the memory world, which can do all that a
+// RuleSet says: a reset answers the sender of the packet that was taken, so that
+// each end is reset by its own next packet; a freeze counts selective
+// acknowledgements as payload, and drops the packet that crosses the limit whole; a
+// policer's bucket holds a second's worth at least; a rule with ports is about TCP
+// alone. And links take no time, so that an ICMP rejection is there before connect(2)
+// has returned: over IPv6, where Linux then only notes it, a dial fails with the
+// second SYN, after a second.
+//
 // It needs no program beside this one, and no privilege where a user may make
 // user namespaces: see [Main]. Where nothing of that is allowed, and on other
 // systems than Linux, [Supported] says what is missing.

@@ -162,23 +162,27 @@ func (l *laid) policeSet(f family, s side) string {
 	return l.name("buckets") + "-" + s.dir.String() + f.name
 }
 
-// writePolice drops packets with payload that exceed the rate. The kernel's bucket
-// holds what comes in within the unit of its rate, a second at least, and the
-// burst on top: so a rate of more than 16 KiB/s has a bucket of a second's worth,
-// where Police says half.
+// writePolice drops packets with payload that exceed the rate.
 func (p program) writePolice(b *nft.Batch, l *laid, s side) {
 	for _, f := range families {
 		load, _ := flowKey(f, s)
-		full := float64(segmentMTU) / float64(segmentMTU-headers(f))
-		rate := p.terms.Rate * full
-		unit := time.Second
-		for ; rate < 100 && unit < 7*24*time.Hour; unit *= 60 {
-			rate *= 60
-		}
-		whole := max(uint64(rate), 1)
-		burst := max(p.terms.Burst*full-float64(whole), 0)
 		b.Rule(l.name(s.chain), f.is(), carries(f), load,
-			nft.Note(l.policeSet(f, s), nft.R(0), nft.OverBytes(whole, unit, uint32(burst))),
+			nft.Note(l.policeSet(f, s), nft.R(0), p.overRate(f)),
 			taken(l, blocker.Discard, s), nft.Drop())
 	}
+}
+
+// overRate is the limit. The kernel's bucket holds what comes in within the unit of
+// its rate, a second at least, and the burst on top: so a rate of more than 16 KiB/s
+// has a bucket of a second's worth, where Police says half. A small rate has a longer
+// unit, as it is a whole number.
+func (p program) overRate(f family) nft.Expr {
+	full := float64(segmentMTU) / float64(segmentMTU-headers(f))
+	rate, unit := p.terms.Rate*full, time.Second
+	for rate < 100 && unit < 24*time.Hour {
+		rate *= 60
+		unit *= 60
+	}
+	whole := max(uint64(rate), 1)
+	return nft.OverBytes(whole, unit, uint32(max(p.terms.Burst*full-float64(whole), 0)))
 }

@@ -424,7 +424,7 @@ func TestAFrozenFlowThawsWithItsRule(t *testing.T) {
 func TestPolice(t *testing.T) {
 	w := newWorld(t)
 	w.serve(w.host(serverAddr), 443, source(1<<20))
-	for _, rate := range []int{2000, 64 << 10} {
+	for _, rate := range []int{0, 10, 2000, 64 << 10} {
 		t.Run(fmt.Sprint(rate), func(t *testing.T) {
 			w.T = t
 			w.rules(to(serverAddr, blocker.Police(float64(rate))))
