@@ -131,15 +131,7 @@ func (c *Cloud) Host(addr netip.Addr) (*Host, error) {
 // Tenant settles an innocent at a fresh address. Nothing listens there; what
 // matters is whether a rule covers it.
 func (c *Cloud) Tenant(name string, weight int) (Tenant, error) {
-	c.w.mu.Lock()
-	defer c.w.mu.Unlock()
-	addr, err := c.fresh(netip.Prefix{})
-	if err != nil {
-		return Tenant{}, err
-	}
-	t := Tenant{Name: name, Cloud: c.name, Addr: addr, Weight: weight}
-	c.tenants = append(c.tenants, t)
-	return t, nil
+	return c.TenantIn(netip.Prefix{}, name, weight)
 }
 
 // Tenants are all that have settled here.

@@ -220,18 +220,31 @@ func (i *ISP) publish(r *blocker.RuleSet) error {
 	return nil
 }
 
-// order is a rule's time in force, for the ledger.
+// order is a rule's time in force, for the ledger: from added to ended, as far
+// as its cycle is on.
 type order struct {
 	id           blocker.RuleID
 	set          *blocker.PrefixSet
 	added, ended time.Time
+	cycle        blocker.Cycle
+}
+
+// strikes is the first moment at or after t at which the order is in force, and
+// whether there is one.
+func (o *order) strikes(t time.Time) (time.Time, bool) {
+	w := blocker.When{From: o.added, Until: o.ended, Cycle: o.cycle}
+	t = w.FirstInForce(t)
+	return t, !t.IsZero()
 }
 
 func (i *ISP) note(id blocker.RuleID, r blocker.Rule) {
 	if len(r.When.Prefixes) == 0 && r.When.Set == nil {
 		return
 	}
-	o := order{id: id, set: r.When.Set.With(r.When.Prefixes...), added: time.Now(), ended: r.When.Until}
+	o := order{
+		id: id, set: r.When.Set.With(r.When.Prefixes...),
+		added: time.Now(), ended: r.When.Until, cycle: r.When.Cycle,
+	}
 	if r.When.From.After(o.added) {
 		o.added = r.When.From
 	}

@@ -251,17 +251,14 @@ func (i *ISP) burn(h *Host, end time.Time) (Burn, bool) {
 	i.mu.Lock()
 	for n := range i.orders {
 		o := &i.orders[n]
-		at := o.added
-		if at.Before(h.ordered) {
-			at = h.ordered
-		}
-		if at.After(end) || !o.ended.IsZero() && !at.Before(o.ended) || found && !at.Before(b.At) || !o.set.Contains(h.addr) {
+		at, ok := o.strikes(h.ordered)
+		if !ok || at.After(end) || found && !at.Before(b.At) || !o.set.Contains(h.addr) {
 			continue
 		}
 		found = true
 		b = Burn{At: at, ISP: i.name, Endpoint: netip.AddrPortFrom(h.addr, h.spec.Port), Cause: ByPrefix}
 		switch {
-		case o.added.Before(h.ordered):
+		case o.added.Before(h.ordered) && at.Equal(h.ordered):
 			b.Cause = BornBlocked
 		case o.set.Has(netip.PrefixFrom(h.addr, h.addr.BitLen())):
 			b.Cause = Discovered

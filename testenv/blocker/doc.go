@@ -16,7 +16,7 @@
 // they were listed and struck off, and each ISP applies it with a lag of its
 // own. What writes a registry is a [Strategy], a step function of what has been
 // observed and when: [Script] plays dated orders, [Escalation] widens from
-// addresses to prefixes as hits gather.
+// addresses to prefixes as hits gather, [Reaction] lists what it sees days later.
 //
 // Nothing here has a clock, a goroutine or a network. Whoever attaches it, to
 // connections in memory, to nftables or to an abstract simulation, brings time

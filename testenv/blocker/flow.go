@@ -17,7 +17,7 @@ type Flow struct {
 
 	considered bool
 	generation uint64
-	changes    time.Time // when a dated rule next begins or ends; may be zero
+	changes    time.Time // when a rule next comes into force or goes out of it; may be zero
 	concerns   []concern
 	passed     [Down + 1]int64
 	segments   [Down + 1]int64 // packets with payload, as the wire would have them
@@ -30,6 +30,8 @@ type concern struct {
 	rule *compiled
 	// named is false while a rule for names waits for the flow to show one.
 	named bool
+	// exempt is true once the flow has shown a name that the rule leaves alone.
+	exempt bool
 	// residual is true if the rule strikes for what an earlier flow has shown.
 	residual bool
 	buckets  [Down + 1]bucket
@@ -113,11 +115,11 @@ func (f *Flow) consider(rules *RuleSet, residue *Residue, now time.Time) {
 			n.residual = residue.holds(c.id, f.Client.Addr(), f.Server, now)
 			n.named = n.residual
 		}
-		if !n.named {
+		if !n.named || c.exempt != nil {
 			if f.look == nil {
 				f.look = new(look)
 			}
-			n.named = f.look.shows(c)
+			n.see(f.look)
 		}
 		f.concerns = append(f.concerns, n)
 	}
@@ -129,16 +131,26 @@ func (f *Flow) learn(p Packet) {
 		return
 	}
 	for i := range f.concerns {
-		c := &f.concerns[i]
-		c.named = c.named || f.look.shows(c.rule)
+		f.concerns[i].see(f.look)
 	}
+}
+
+// see takes in the names that the flow has shown.
+func (c *concern) see(l *look) {
+	c.named = c.named || l.shows(c.rule.names)
+	c.exempt = c.exempt || l.shows(c.rule.exempt)
+}
+
+// holds reports whether the rule concerns a packet.
+func (c *concern) holds(p Packet) bool {
+	return c.named && (!c.exempt || c.residual) && c.rule.rule.When.Dir.covers(p.Dir)
 }
 
 // judge asks the rules in their order.
 func (f *Flow) judge(p Packet, now time.Time) Decision {
 	for i := range f.concerns {
 		c := &f.concerns[i]
-		if !c.named || !c.rule.rule.When.Dir.covers(p.Dir) {
+		if !c.holds(p) {
 			continue
 		}
 		if d := f.apply(c, p, now); d.Act != Forward {

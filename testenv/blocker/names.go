@@ -41,9 +41,9 @@ func (l *look) feed(offset int64, payload []byte, size int) bool {
 	return learnt
 }
 
-// shows reports whether the flow has shown a name that the rule lists.
-func (l *look) shows(c *compiled) bool {
-	return slices.ContainsFunc(l.names, c.lists)
+// shows reports whether the flow has shown one of a rule's names.
+func (l *look) shows(names map[string]struct{}) bool {
+	return slices.ContainsFunc(l.names, func(name string) bool { return listed(names, name) })
 }
 
 // Names reads the host names that a client shows at the beginning of a stream:

@@ -31,9 +31,17 @@ type When struct {
 	// field, or in a SOCKS5 CONNECT sent in clear, also in one inside the
 	// other. Until it has shown one that is listed, no such rule concerns it.
 	Names []string
+	// ExceptNames holds host names, in the sense of Names, of which a flow need
+	// only show one to be left alone. Until then the rule concerns it: what has
+	// been dropped by then has shown nothing. Whom an earlier flow has made
+	// suffer by an Action that is Lingering, no name redeems.
+	ExceptNames []string
 	// From and Until bound the rule in time: From inclusive, Until exclusive.
 	// The zero time does not bound.
 	From, Until time.Time
+	// Cycle has the rule come and go within those bounds, by day only, for
+	// instance. The zero value always holds.
+	Cycle Cycle
 	// Probability is the share of flows concerned, 0 to 1, drawn once for each
 	// flow. Zero means 1: a rule that concerns nobody need not be written.
 	Probability float64
@@ -47,25 +55,34 @@ type compiled struct {
 	rule     Rule
 	prefixes *PrefixSet // nil: any address
 	names    map[string]struct{}
+	exempt   map[string]struct{}
 }
 
 func compile(id RuleID, r Rule) *compiled {
 	r.When.Prefixes = slices.Clone(r.When.Prefixes)
 	r.When.Ports = slices.Clone(r.When.Ports)
 	r.When.Names = slices.Clone(r.When.Names)
+	r.When.ExceptNames = slices.Clone(r.When.ExceptNames)
 	c := &compiled{id: id, rule: r}
 	if len(r.When.Prefixes) > 0 {
 		c.prefixes = r.When.Set.With(r.When.Prefixes...)
 	} else {
 		c.prefixes = r.When.Set
 	}
-	if len(r.When.Names) > 0 {
-		c.names = make(map[string]struct{}, len(r.When.Names))
-		for _, n := range r.When.Names {
-			c.names[canonical(n)] = struct{}{}
-		}
-	}
+	c.names, c.exempt = nameSet(r.When.Names), nameSet(r.When.ExceptNames)
 	return c
+}
+
+// nameSet is nil for no names.
+func nameSet(names []string) map[string]struct{} {
+	if len(names) == 0 {
+		return nil
+	}
+	set := make(map[string]struct{}, len(names))
+	for _, n := range names {
+		set[canonical(n)] = struct{}{}
+	}
+	return set
 }
 
 // reaches reports whether the rule could concern a flow to server, whatever
@@ -91,16 +108,29 @@ func (c *compiled) drawn(seed uint64) bool {
 	return float64(x) < p*math.MaxUint64
 }
 
-// inForce reports whether now lies between the rule's dates.
+// inForce reports whether now lies between the rule's dates, and in a part of
+// its schedule that is on.
 func (c *compiled) inForce(now time.Time) bool {
 	w := &c.rule.When
-	return (w.From.IsZero() || !now.Before(w.From)) && (w.Until.IsZero() || now.Before(w.Until))
+	return (w.From.IsZero() || !now.Before(w.From)) && (w.Until.IsZero() || now.Before(w.Until)) && w.Cycle.Holds(now)
 }
 
-// lists reports whether name or a domain above it is among the rule's names.
-func (c *compiled) lists(name string) bool {
+// FirstInForce is the first moment at or after t at which the rule is in force;
+// zero if there is none.
+func (w When) FirstInForce(t time.Time) time.Time {
+	if t.Before(w.From) {
+		t = w.From
+	}
+	if t = w.Cycle.Next(t); !w.Until.IsZero() && !t.Before(w.Until) {
+		return time.Time{}
+	}
+	return t
+}
+
+// listed reports whether name or a domain above it is in a set of names.
+func listed(names map[string]struct{}, name string) bool {
 	for name != "" {
-		if _, ok := c.names[name]; ok {
+		if _, ok := names[name]; ok {
 			return true
 		}
 		_, rest, found := strings.Cut(name, ".")

@@ -19,7 +19,9 @@ type RuleSet struct {
 	rules      []*compiled
 	// changes holds the moments at which a rule begins or ends.
 	changes []time.Time
-	linger  bool
+	// cycles are the schedules of rules that come and go.
+	cycles []Cycle
+	linger bool
 }
 
 // With returns a set with r at the end of the list, and the new rule's ID.
@@ -157,17 +159,26 @@ func (s *RuleSet) index() {
 				s.changes = append(s.changes, t)
 			}
 		}
+		if c.rule.When.Cycle.Every > 0 {
+			s.cycles = append(s.cycles, c.rule.When.Cycle)
+		}
 		s.linger = s.linger || c.rule.Do.window > 0
 	}
 }
 
-// nextChange is the first moment after now at which a rule begins or ends;
-// zero if there is none.
+// nextChange is the first moment after now at which a rule comes into force or
+// goes out of it; zero if there is none.
 func (s *RuleSet) nextChange(now time.Time) (next time.Time) {
-	for _, t := range s.changes {
+	sooner := func(t time.Time) {
 		if t.After(now) && (next.IsZero() || t.Before(next)) {
 			next = t
 		}
+	}
+	for _, t := range s.changes {
+		sooner(t)
+	}
+	for _, c := range s.cycles {
+		sooner(c.Turns(now))
 	}
 	return next
 }
