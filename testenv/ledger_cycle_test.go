@@ -18,10 +18,12 @@ func TestBurnsByDay(t *testing.T) {
 		isp := w.ISP("north", testenv.ISPConfig{})
 		cloud := w.Cloud("amazon", testenv.CloudConfig{Prefixes: []netip.Prefix{amazon}})
 		now := time.Now()
-		isp.Add(blocker.Rule{When: blocker.When{
+		if _, err := isp.Add(blocker.Rule{When: blocker.When{
 			Prefixes: []netip.Prefix{amazon},
 			Cycle:    blocker.Cycle{Start: now.Add(8 * time.Hour), Every: 24 * time.Hour, On: 12 * time.Hour},
-		}})
+		}}); err != nil {
+			t.Fatal(err)
+		}
 		launch := func() *testenv.Host {
 			h, err := cloud.Launch(testenv.EndpointConfig{})
 			if err != nil {

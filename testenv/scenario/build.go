@@ -48,11 +48,11 @@ type Stage struct {
 	cues      []cue
 	wake      chan struct{}
 
-	performing sync.Mutex // and what only a performance touches:
-	own        []map[netip.Prefix]blocker.RuleID
-	hunted     map[netip.Addr]int64
-	stopped    map[*testenv.Host]bool
-	halted     map[*Event][]*testenv.Host // by events that will be over
+	// What only Play's own goroutine touches.
+	own     []map[netip.Prefix]blocker.RuleID // each ISP's rules that are not the registry's
+	hunted  map[netip.Addr]int64              // connections, at the last hunt
+	stopped map[*testenv.Host]bool
+	halted  map[*Event][]*testenv.Host // by the events that will be over
 }
 
 // Build makes what a scenario speaks of in a world: ISPs with their rules,
@@ -110,17 +110,12 @@ func (t *Stage) isp(plan ISP) error {
 	t.own = append(t.own, make(map[netip.Prefix]blocker.RuleID))
 	for _, rules := range [][]Rule{t.Scenario.Rules, plan.Rules} {
 		for _, r := range rules {
-			if _, err := t.add(isp, blocker.Rule{When: t.when(r.When), Do: r.Do}); err != nil {
+			if _, err := isp.Add(blocker.Rule{When: t.when(r.When), Do: r.Do}); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// add adds a rule to an ISP.
-func (t *Stage) add(isp *testenv.ISP, r blocker.Rule) (blocker.RuleID, error) {
-	return isp.Add(r), nil
 }
 
 // when is a condition by the world's time.

@@ -42,9 +42,6 @@ func (t *Stage) end(e *Event) (d Deed) {
 		delete(t.stopped, h)
 	}
 	delete(t.halted, e)
-	for _, n := range e.Evict {
-		d.Released = append(d.Released, t.release(n.Cloud)...)
-	}
 	return d
 }
 

@@ -14,17 +14,19 @@ import (
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
 )
 
-// Act is one thing that happens in a story, at its time. One of Entry, Event and
-// Orders is set.
+// Act is one thing that happens in a story, at its time. One of Entry, Event,
+// Eviction and Orders is set.
 type Act struct {
 	// At is the story's date.
 	At time.Time
 	// Entry is one of the registry's.
 	Entry *Entry
 	// Event is one of the events. Over is true when what it did for a time comes
-	// to its end, or the notice that it gave.
+	// to its end.
 	Event *Event
 	Over  bool
+	// Eviction is one whose notice is over.
+	Eviction *Eviction
 	// Orders are a strategy's.
 	Orders []blocker.Change
 }
@@ -135,8 +137,8 @@ func (t *Stage) script() {
 		if e.For > 0 {
 			acts = append(acts, Act{At: e.At.Add(e.For), Event: e, Over: true})
 		}
-		for _, n := range e.Evict {
-			acts = append(acts, Act{At: e.At.Add(n.Notice), Event: &Event{At: e.At, Evict: []Eviction{n}}, Over: true})
+		for j := range e.Evict {
+			acts = append(acts, Act{At: e.At.Add(e.Evict[j].Notice), Eviction: &e.Evict[j]})
 		}
 	}
 	slices.SortStableFunc(acts, func(a, b Act) int { return a.At.Compare(b.At) })
@@ -147,8 +149,6 @@ func (t *Stage) script() {
 
 // perform lets an act happen.
 func (t *Stage) perform(a Act) error {
-	t.performing.Lock()
-	defer t.performing.Unlock()
 	var deed Deed
 	do := func() Deed {
 		deed = t.do(a)
@@ -170,6 +170,8 @@ func (t *Stage) do(a Act) Deed {
 		return t.end(a.Event)
 	case a.Event != nil:
 		return t.happen(a.Event)
+	case a.Eviction != nil:
+		return Deed{Released: t.release(a.Eviction.Cloud)}
 	}
 	return t.order(a.Orders)
 }
@@ -214,7 +216,7 @@ func (t *Stage) rule(i int, list, strike []netip.Prefix, do *blocker.Action) err
 		if _, listed := own[p]; listed {
 			continue
 		}
-		id, err := t.add(t.ISPs[i], blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{p}}, Do: *do})
+		id, err := t.ISPs[i].Add(blocker.Rule{When: blocker.When{Prefixes: []netip.Prefix{p}}, Do: *do})
 		if err != nil {
 			return err
 		}
