@@ -33,6 +33,8 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
+func day(d, hour int) time.Time { return time.Date(2018, time.April, d, hour, 0, 0, 0, time.UTC) }
+
 // picture is a state in the middle of things.
 func picture() lab.State {
 	strip := make([]lab.Cell, 72)

@@ -84,3 +84,6 @@ func days(d time.Duration) string {
 	}
 	return fmt.Sprintf("%.0f d", d.Hours()/24)
 }
+
+// dateFormat is how the scenario's dates are shown: month, day and time.
+const dateFormat = "01-02 15:04"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/scenario"
 )
 
 // harm adds up what the ledger says about addresses and tenants over a run.
@@ -30,7 +31,7 @@ type Collateral struct {
 }
 
 // settled makes the tenants known.
-func (h *harm) settled(plans []CloudPlan) {
+func (h *harm) settled(plans []scenario.Cloud) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.tenants = make(map[string]*Collateral)

@@ -7,13 +7,16 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"github.com/paperplane-relay/paperplane/testenv/scenario"
 )
 
 // Lab is a demonstration that can be run once.
 type Lab struct {
-	// Scenario is what to play; one without a clock means April2018.
-	Scenario Scenario
-	// Length is how long the run takes; zero means 2 min. The least is 10 s.
+	// Scenario is what to play; nil means the built-in april-2018.
+	Scenario *scenario.Scenario
+	// Length is how long the run takes; zero means what the scenario's own speed
+	// makes of it, or 2 min if it has none. The least is 10 s.
 	Length time.Duration
 	// Seed decides addresses, the pools' draws and the pace of the clients.
 	// What the scheduler of the machine decides, it does not.
@@ -33,6 +36,9 @@ const (
 	MinLength     = 10 * time.Second
 )
 
+// defaultScenario is what a lab plays that is not told what to.
+const defaultScenario = "april-2018"
+
 // patience is how long a request may take to its first byte. A user's is about
 // that long, and shorter than the relay's default of 30 s.
 const patience = 10 * time.Second
@@ -40,13 +46,33 @@ const patience = 10 * time.Second
 // Validate reports everything that keeps the lab from running, joined.
 func (l *Lab) Validate() error {
 	var errs []error
-	if l.Scenario.Clock != nil {
-		errs = append(errs, l.Scenario.Validate())
+	s, err := l.scenario()
+	if err == nil {
+		err = s.Validate()
 	}
-	if l.Length != 0 && l.Length < MinLength {
-		errs = append(errs, fmt.Errorf("length: must be at least %s, got %s", MinLength, l.Length))
+	errs = append(errs, err)
+	if length := l.length(s); length < MinLength {
+		errs = append(errs, fmt.Errorf("length: must be at least %s, got %s", MinLength, length))
 	}
 	return errors.Join(errs...)
+}
+
+func (l *Lab) scenario() (*scenario.Scenario, error) {
+	if l.Scenario != nil {
+		return l.Scenario, nil
+	}
+	return scenario.Builtin(defaultScenario)
+}
+
+// length is how long a run of a scenario takes.
+func (l *Lab) length(s *scenario.Scenario) time.Duration {
+	switch {
+	case l.Length != 0:
+		return l.Length
+	case s == nil || s.Speed <= 0:
+		return DefaultLength
+	}
+	return time.Duration(float64(s.Lasts) / s.Speed)
 }
 
 // Run plays the scenario to its end, or until ctx ends, and reports what
@@ -56,14 +82,20 @@ func (l *Lab) Run(ctx context.Context) (report Report, err error) {
 	if err := l.Validate(); err != nil {
 		return Report{}, errors.Join(fmt.Errorf("lab: %w", err), closeListener(l.Listener))
 	}
-	r := newRun(l)
+	s, err := l.scenario()
+	if err != nil {
+		return Report{}, errors.Join(fmt.Errorf("lab: %w", err), closeListener(l.Listener))
+	}
+	r := newRun(l, s)
 	defer func() { err = errors.Join(err, r.close()) }()
 	if err := r.build(l.Listener); err != nil {
 		return Report{}, fmt.Errorf("lab: %w", err)
 	}
 	r.start()
 	r.show()
-	r.play(ctx)
+	if err := r.stage.Play(ctx); err != nil && ctx.Err() == nil {
+		return Report{}, fmt.Errorf("lab: %w", err)
+	}
 	r.finish(ctx)
 	return r.report(ctx.Err() != nil), nil
 }

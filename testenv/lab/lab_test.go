@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/paperplane-relay/paperplane/testenv/lab"
+	"github.com/paperplane-relay/paperplane/testenv/scenario"
 )
 
 // TestRun plays everything as fast as it goes, while a client from outside
@@ -77,7 +78,11 @@ func TestRun(t *testing.T) {
 	if len(report.Collateral) != report.Tenants || last.Tenants != report.Tenants {
 		t.Errorf("%d of %d tenants hit, want all", len(report.Collateral), report.Tenants)
 	}
-	if n := len(lab.April2018().Acts); last.Elapsed != last.Length || len(last.Events) == 0 || last.Events[len(last.Events)-1].N < n {
+	april, err := scenario.Builtin("april-2018")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(april.Registry) + len(april.Events); last.Elapsed != last.Length || len(last.Events) == 0 || last.Events[len(last.Events)-1].N < n {
 		t.Errorf("the last picture is of %v, with %d events, want all %d acts", last.Elapsed, len(last.Events), n)
 	}
 }

@@ -68,7 +68,7 @@ func (r *run) report(interrupted bool) Report {
 		out.Cut += s.cut
 		if s.gap > out.Gap {
 			out.Gap, out.GapISP = s.gap, v.plan.Name
-			out.GapEnd = r.scenario.Clock.Date(s.gapEnd.Sub(r.began).Seconds() / r.length.Seconds())
+			out.GapEnd = r.stage.Date(s.gapEnd)
 		}
 		out.Slowest = max(out.Slowest, s.slowest)
 	}

@@ -18,6 +18,7 @@ import (
 // question is one request of one client.
 type question struct {
 	client string
+	to     string // the destination's name
 	tls    bool
 	path   string
 }
@@ -27,7 +28,7 @@ func (q question) String() string {
 	if q.tls {
 		scheme = "https"
 	}
-	return fmt.Sprintf("%s: GET %s://%s%s", q.client, scheme, siteName, q.path)
+	return fmt.Sprintf("%s: GET %s://%s%s", q.client, scheme, q.to, q.path)
 }
 
 // bodyTime is how long a client waits for the rest of an answer.
@@ -52,8 +53,8 @@ func (v *vantage) request(ctx context.Context, q question) {
 }
 
 // stream keeps one long stream open: when it is cut, the next one is asked for.
-func (v *vantage) stream(ctx context.Context, client string) {
-	q := question{client: client, path: "/stream"}
+func (v *vantage) stream(ctx context.Context, client, to string) {
+	q := question{client: client, to: to, path: "/stream"}
 	for ctx.Err() == nil {
 		now := time.Now()
 		if !v.tally.ask(now) {
@@ -127,19 +128,21 @@ func (v *vantage) connect(ctx context.Context, q question) (net.Conn, error) {
 	if q.tls {
 		port = "443"
 	}
-	return s.Request(ctx, net.JoinHostPort(siteName, port))
+	return s.Request(ctx, net.JoinHostPort(q.to, port))
 }
 
 // get sends the request itself and reads the head of the answer.
 func (v *vantage) get(ctx context.Context, conn net.Conn, q question) (io.ReadCloser, error) {
 	if q.tls {
-		secure := tls.Client(conn, v.tls)
+		config := v.tls.Clone()
+		config.ServerName = q.to
+		secure := tls.Client(conn, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			return nil, err
 		}
 		conn = secure
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+siteName+q.path, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+q.to+q.path, http.NoBody)
 	if err != nil {
 		return nil, err
 	}

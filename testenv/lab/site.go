@@ -17,52 +17,74 @@ import (
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/scenario"
 )
 
-// siteName is the destination's name, which only endpoints resolve.
+// siteName is the name of a destination, which only endpoints resolve, where a
+// scenario has none.
 const siteName = "telegram.lab"
 
 // bigSize is the size of /big, in bytes.
 const bigSize = 100_000_000
 
-// site is the destination: a web server on ports 80 and 443 of a host in the
-// world. It runs until close.
+// site is the web server on ports 80 and 443 of every destination. It runs until
+// close.
 type site struct {
+	names   []string
 	servers []*http.Server
 	serving sync.WaitGroup
 	// roots is what its clients trust.
 	roots *x509.CertPool
 }
 
-// newSite starts the destination.
-func newSite(w *testenv.World, latency time.Duration) (*site, error) {
-	h := w.Destination(siteName, testenv.DestinationConfig{Latency: latency})
-	certificate, roots, err := selfSigned(siteName)
+// newSite starts the destinations, which exist already, or one if there is none.
+func newSite(w *testenv.World, plans []scenario.Destination) (*site, error) {
+	s := new(site)
+	var hosts []*testenv.Host
+	for _, plan := range plans {
+		hosts = append(hosts, w.Named(plan.Name))
+	}
+	if len(hosts) == 0 {
+		hosts = append(hosts, w.Destination(siteName, testenv.DestinationConfig{Latency: 5 * time.Millisecond}))
+	}
+	for _, h := range hosts {
+		s.names = append(s.names, h.Name())
+	}
+	certificate, roots, err := selfSigned(s.names)
 	if err != nil {
 		return nil, err
 	}
-	s := &site{roots: roots}
+	s.roots = roots
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", page)
 	mux.HandleFunc("GET /big", bigFile)
 	mux.HandleFunc("GET /photo", photo)
 	mux.HandleFunc("GET /stream", stream)
+	for _, h := range hosts {
+		if err := s.serve(h, mux, certificate); err != nil {
+			s.close()
+			return nil, fmt.Errorf("%s: %w", h.Name(), err)
+		}
+	}
+	return s, nil
+}
+
+func (s *site) serve(h *testenv.Host, handler http.Handler, certificate tls.Certificate) error {
 	for port, config := range map[uint16]*tls.Config{80: nil, 443: {Certificates: []tls.Certificate{certificate}}} {
 		l, err := h.Listen(port)
 		if err != nil {
-			s.close()
-			return nil, fmt.Errorf("%s: %w", siteName, err)
+			return err
 		}
 		if config != nil {
 			l = tls.NewListener(l, config)
 		}
 		server := &http.Server{
-			Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
+			Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
 		}
 		s.servers = append(s.servers, server)
 		s.serving.Go(func() { _ = server.Serve(l) })
 	}
-	return s, nil
+	return nil
 }
 
 // close cuts all clients and waits for the servers.
@@ -94,10 +116,15 @@ func bigFile(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "big", published, NewContent(bigSize))
 }
 
-// photo is 48 KiB: more than what passes before a freeze.
-func photo(w http.ResponseWriter, _ *http.Request) {
+// photo is 48 KiB, more than what passes before a freeze, or as many bytes as are
+// asked for.
+func photo(w http.ResponseWriter, r *http.Request) {
+	size := int64(48 << 10)
+	if n, err := strconv.ParseInt(r.URL.Query().Get("bytes"), 10, 64); err == nil && n > 0 && n <= bigSize {
+		size = n
+	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	_, _ = io.Copy(w, NewContent(48<<10))
+	_, _ = io.Copy(w, NewContent(size))
 }
 
 // stream goes on until its client leaves: a few bytes four times a second.
@@ -117,14 +144,14 @@ func stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// selfSigned makes a certificate for one name, and the pool that trusts it.
-func selfSigned(name string) (tls.Certificate, *x509.CertPool, error) {
+// selfSigned makes a certificate for names, and the pool that trusts it.
+func selfSigned(names []string) (tls.Certificate, *x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, nil, fmt.Errorf("certificate: %w", err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
 	}

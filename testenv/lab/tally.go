@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -23,8 +24,9 @@ type tally struct {
 	waiting        int
 	busy, answered time.Time
 	open           int // long streams
-	// spells are the times at which some endpoint was free of rules.
-	spells []spell
+	// spells are the times at which some endpoint was free of rules, cuts those
+	// at which the ISP's own network was down.
+	spells, cuts []spell
 }
 
 // cells is how many parts a run has for its strip.
@@ -106,13 +108,14 @@ func (t *tally) answer(asked, now time.Time) {
 }
 
 // fail notes that a request did not get one. It is excused if no endpoint was
-// free of rules at any time since it was asked.
+// free of rules at any time since it was asked, or if its own network was down at
+// one.
 func (t *tally) fail(asked, now time.Time, what string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.end(now)
 	t.sums.requests++
-	if !t.free(asked, now) {
+	if !within(t.spells, asked, now) || within(t.cuts, asked, now) {
 		t.sums.excused++
 		return
 	}
@@ -163,29 +166,39 @@ func (t *tally) stream(begins, cut bool) {
 	}
 }
 
-// reachable notes whether some endpoint is free of rules from now on.
+// reachable notes whether some endpoint can be reached from now on.
 func (t *tally) reachable(now time.Time, free bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	last := len(t.spells) - 1
-	lasts := last >= 0 && t.spells[last].until.IsZero()
-	switch {
-	case free && !lasts:
-		t.spells = append(t.spells, spell{from: now})
-	case !free && lasts:
-		t.spells[last].until = now
-	}
+	t.spells = turn(t.spells, now, free)
 }
 
-// free reports whether some endpoint was free of rules at any time within two
-// moments.
-func (t *tally) free(from, until time.Time) bool {
-	for _, s := range t.spells {
-		if !s.from.After(until) && (s.until.IsZero() || s.until.After(from)) {
-			return true
-		}
+// outage notes whether the ISP's own network is down from now on.
+func (t *tally) outage(now time.Time, down bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cuts = turn(t.cuts, now, down)
+}
+
+// turn begins a spell or ends the last one, if that is news.
+func turn(spells []spell, now time.Time, on bool) []spell {
+	last := len(spells) - 1
+	lasts := last >= 0 && spells[last].until.IsZero()
+	switch {
+	case on && !lasts:
+		return append(spells, spell{from: now})
+	case !on && lasts:
+		spells[last].until = now
 	}
-	return false
+	return spells
+}
+
+// within reports whether one of the spells has a part in the time between two
+// moments.
+func within(spells []spell, from, until time.Time) bool {
+	return slices.ContainsFunc(spells, func(s spell) bool {
+		return !s.from.After(until) && (s.until.IsZero() || s.until.After(from))
+	})
 }
 
 func (t *tally) cell(now time.Time) *Cell {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool"
@@ -16,12 +18,12 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 	"github.com/paperplane-relay/paperplane/relay"
 	"github.com/paperplane-relay/paperplane/testenv"
-	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/scenario"
 )
 
 // vantage is one ISP with the relay in it, and the clients of that relay.
 type vantage struct {
-	plan     ISPPlan
+	plan     scenario.ISP
 	isp      *testenv.ISP
 	pool     *pool.Pool
 	relay    *relay.Server
@@ -30,19 +32,18 @@ type vantage struct {
 	client *upstream.Dialer
 	tls    *tls.Config
 	tally  *tally
+	// runs tells of an endpoint whether its process does.
+	runs func(*testenv.Host) bool
+	cut  atomic.Bool // its own network is down
 
 	mu    sync.Mutex
 	known []*testenv.Host // the endpoints that the pool has been told of
-	own   map[netip.Prefix]blocker.RuleID
 }
 
-// vantage makes an ISP and its relay. Without a listener the relay serves
-// clients within the world only.
-func (r *run) vantage(plan ISPPlan, l net.Listener) (*vantage, error) {
-	v := &vantage{plan: plan, listener: l, own: make(map[netip.Prefix]blocker.RuleID), tally: newTally()}
-	v.isp = r.world.ISP(plan.Name, testenv.ISPConfig{
-		Latency: plan.Latency, Lag: r.lag(plan), Users: int(plan.Users * 1e6),
-	})
+// vantage makes the relay of an ISP. Without a listener that of the first serves
+// at a free port of this machine, and any other clients within the world only.
+func (r *run) vantage(plan scenario.ISP, isp *testenv.ISP, l net.Listener) (*vantage, error) {
+	v := &vantage{plan: plan, isp: isp, listener: l, runs: r.stage.Runs, tally: newTally()}
 	v.client = &upstream.Dialer{}
 	var err error
 	switch {
@@ -58,7 +59,10 @@ func (r *run) vantage(plan ISPPlan, l net.Listener) (*vantage, error) {
 	}
 	dialer := &upstream.Dialer{Dial: v.isp.DialContext}
 	seed := r.seed + uint64(len(r.vantages))
-	v.pool, err = pool.New(pool.Config{Seed: seed, Prober: &probe.Prober{Upstream: dialer}, Logger: r.log})
+	v.pool, err = pool.New(pool.Config{
+		Active: r.scenario.Pool.Active, RotateEvery: r.scenario.Pool.RotateEvery,
+		Seed: seed, Prober: &probe.Prober{Upstream: dialer}, Logger: r.log,
+	})
 	if err != nil {
 		return nil, errors.Join(err, v.listener.Close())
 	}
@@ -71,11 +75,6 @@ func (r *run) vantage(plan ISPPlan, l net.Listener) (*vantage, error) {
 	return v, nil
 }
 
-// lag is how late an ISP applies the list, in the run's time.
-func (r *run) lag(plan ISPPlan) time.Duration {
-	return time.Duration(plan.Lag * float64(r.length))
-}
-
 // run lets the pool and the relay run until ctx ends and close was called.
 func (v *vantage) run(ctx context.Context, parts *sync.WaitGroup) {
 	parts.Go(func() { _ = v.pool.Run(ctx) })
@@ -86,6 +85,13 @@ func (v *vantage) run(ctx context.Context, parts *sync.WaitGroup) {
 func (v *vantage) close() {
 	_ = v.relay.Close()
 	_ = v.listener.Close()
+}
+
+// forget notes that an endpoint is gone.
+func (v *vantage) forget(h *testenv.Host) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.known = slices.DeleteFunc(v.known, func(k *testenv.Host) bool { return k == h })
 }
 
 // learn tells the pool of an endpoint.
@@ -103,32 +109,17 @@ func (v *vantage) learn(h *testenv.Host) error {
 // covers reports whether the ISP has a rule for an address: the truth.
 func (v *vantage) covers(a netip.Addr) bool { return v.isp.Rules().Covers(a, time.Now()) }
 
-// covered is which of the known endpoints are under a rule.
-func (v *vantage) covered() map[netip.Addr]bool {
-	rules, now := v.isp.Rules(), time.Now()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	under := make(map[netip.Addr]bool)
-	for _, h := range v.known {
-		if rules.Covers(h.Addr(), now) {
-			under[h.Addr()] = true
-		}
-	}
-	return under
-}
-
-// weigh notes whether any known endpoint is free of rules at this moment.
+// weigh notes whether any known endpoint can be reached at this moment: one that
+// runs, and is free of rules.
 func (v *vantage) weigh(now time.Time) {
 	rules := v.isp.Rules()
 	v.mu.Lock()
-	free := 0
+	reachable := false
 	for _, h := range v.known {
-		if !rules.Covers(h.Addr(), now) {
-			free++
-		}
+		reachable = reachable || !rules.Covers(h.Addr(), now) && v.runs(h)
 	}
 	v.mu.Unlock()
-	v.tally.reachable(now, free > 0)
+	v.tally.reachable(now, reachable && !v.cut.Load())
 }
 
 // inUse is the addresses of the endpoints that serve clients now.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,16 +44,17 @@ type Stage struct {
 	clouds map[string]*testenv.Cloud
 	draws  *rand.Rand
 
-	mu        sync.Mutex
-	endpoints []*testenv.Host
-	cues      []cue
-	wake      chan struct{}
+	mu               sync.Mutex
+	endpoints        []*testenv.Host
+	stopped, retired map[*testenv.Host]bool
+	up               map[*testenv.Host]time.Time // from when on a machine answers
+	cues             []cue
+	wake             chan struct{}
 
 	// What only Play's own goroutine touches.
-	own     []map[netip.Prefix]blocker.RuleID // each ISP's rules that are not the registry's
-	hunted  map[netip.Addr]int64              // connections, at the last hunt
-	stopped map[*testenv.Host]bool
-	halted  map[*Event][]*testenv.Host // by the events that will be over
+	own    []map[netip.Prefix]blocker.RuleID // each ISP's rules that are not the registry's
+	hunted map[netip.Addr]int64              // connections, at the last hunt
+	halted map[*Event][]*testenv.Host        // by the events that will be over
 }
 
 // Build makes what a scenario speaks of in a world: ISPs with their rules,
@@ -77,6 +79,7 @@ func (s *Scenario) Build(w *testenv.World, o Options) (*Stage, error) {
 		Began: time.Now(), Length: scaled(s.Lasts, o.Speed),
 		clouds: make(map[string]*testenv.Cloud), draws: rand.New(rand.NewPCG(o.Seed, 0x7363656e65)),
 		wake: make(chan struct{}, 1), hunted: make(map[netip.Addr]int64), stopped: make(map[*testenv.Host]bool),
+		retired: make(map[*testenv.Host]bool), up: make(map[*testenv.Host]time.Time),
 		halted: make(map[*Event][]*testenv.Host),
 	}
 	for _, isp := range s.ISPs {
@@ -134,10 +137,9 @@ func (t *Stage) when(w When) blocker.When {
 		b.Until = t.Time(w.Until)
 	}
 	if w.Daily != (Hours{}) {
-		y, m, d := t.Scenario.Begins.Date()
-		midnight := time.Date(y, m, d, 0, 0, 0, 0, t.Scenario.Begins.Location())
+		first := t.Scenario.midnight().Add(w.Daily.From)
 		b.Cycle = blocker.Cycle{
-			Start: t.Began.Add(scaled(midnight.Add(w.Daily.From).Sub(t.Scenario.Begins), t.speed)),
+			Start: t.Began.Add(scaled(first.Sub(t.Scenario.Begins), t.speed)),
 			Every: scaled(day, t.speed), On: scaled(w.Daily.length(), t.speed),
 		}
 	}
@@ -176,6 +178,7 @@ func (t *Stage) cloud(plan Cloud) error {
 
 // launch orders endpoints.
 func (t *Stage) launch(b Batch) (hosts []*testenv.Host, err error) {
+	delay := scaled(t.Scenario.cloud(b.Cloud).LaunchDelay, t.speed)
 	for range b.Count {
 		h, err := t.clouds[b.Cloud].Launch(testenv.EndpointConfig{
 			User: "lab", Password: fmt.Sprintf("%016x", t.draws.Uint64()), Prefix: b.In,
@@ -186,6 +189,7 @@ func (t *Stage) launch(b Batch) (hosts []*testenv.Host, err error) {
 		hosts = append(hosts, h)
 		t.mu.Lock()
 		t.endpoints = append(t.endpoints, h)
+		t.up[h] = time.Now().Add(delay)
 		t.mu.Unlock()
 	}
 	return hosts, nil
@@ -196,7 +200,16 @@ func (t *Stage) launch(b Batch) (hosts []*testenv.Host, err error) {
 func (t *Stage) Endpoints() []*testenv.Host {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return append([]*testenv.Host(nil), t.endpoints...)
+	return slices.Clone(t.endpoints)
+}
+
+// Runs reports whether an endpoint's process runs: its machine is up by now, and
+// no event has stopped or halted it.
+func (t *Stage) Runs(h *testenv.Host) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	up, there := t.up[h]
+	return there && !time.Now().Before(up) && !t.stopped[h]
 }
 
 // Time is when, by the world's time, the story's clock shows a date.

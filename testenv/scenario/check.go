@@ -362,8 +362,8 @@ func (c *checker) events() {
 	for i, e := range c.s.Events {
 		path := fmt.Sprintf("events[%d]", i)
 		c.date(path+".at", e.At)
-		if len(e.Launch)+len(e.Cut)+len(e.Stop)+len(e.Hang)+len(e.Evict) == 0 && c.decoded(path) {
-			c.bad(path, "does nothing: it needs launch, cut, stop, hang or evict")
+		if len(e.Launch)+len(e.Cut)+len(e.Stop)+len(e.Hang)+len(e.Retire)+len(e.Evict) == 0 && c.decoded(path) {
+			c.bad(path, "does nothing: it needs launch, cut, stop, hang, retire or evict")
 		}
 		if e.For != 0 && len(e.Cut)+len(e.Stop)+len(e.Hang) == 0 && c.decoded(path) {
 			c.bad(path+".for", "is how long cut, stop or hang last, and there is none")
@@ -374,7 +374,7 @@ func (c *checker) events() {
 		for j, name := range e.Cut {
 			c.isp(fmt.Sprintf("%s.cut[%d]", path, j), name)
 		}
-		for kind, some := range map[string][]Some{"stop": e.Stop, "hang": e.Hang} {
+		for kind, some := range map[string][]Some{"stop": e.Stop, "hang": e.Hang, "retire": e.Retire} {
 			for j, n := range some {
 				at := fmt.Sprintf("%s.%s[%d]", path, kind, j)
 				c.cloud(at+".cloud", n.Cloud)

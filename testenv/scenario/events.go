@@ -23,6 +23,9 @@ func (t *Stage) happen(e *Event) (d Deed) {
 	for _, s := range e.Hang {
 		d.Stopped = append(d.Stopped, t.halt(s, (*testenv.Host).Hang)...)
 	}
+	for _, s := range e.Retire {
+		d.Retired = append(d.Retired, t.mark(s, t.retired)...)
+	}
 	if e.For > 0 {
 		t.halted[e] = d.Stopped
 	}
@@ -39,7 +42,9 @@ func (t *Stage) end(e *Event) (d Deed) {
 		if err := h.Start(); err == nil {
 			d.Started = append(d.Started, h)
 		}
+		t.mu.Lock()
 		delete(t.stopped, h)
+		t.mu.Unlock()
 	}
 	delete(t.halted, e)
 	return d
@@ -49,15 +54,25 @@ func (t *Stage) named(isp string) *testenv.ISP {
 	return t.ISPs[slices.IndexFunc(t.ISPs, func(i *testenv.ISP) bool { return i.Name() == isp })]
 }
 
-// halt stops the oldest of a cloud's endpoints that run.
-func (t *Stage) halt(s Some, how func(*testenv.Host)) (hosts []*testenv.Host) {
-	for _, h := range t.Endpoints() {
-		if h.Spec().Provider != s.Cloud || t.stopped[h] || s.Count > 0 && len(hosts) == s.Count {
-			continue
-		}
+// halt stops a cloud's endpoints that run, the oldest first.
+func (t *Stage) halt(s Some, how func(*testenv.Host)) []*testenv.Host {
+	hosts := t.mark(s, t.stopped)
+	for _, h := range hosts {
 		how(h)
-		t.stopped[h] = true
-		hosts = append(hosts, h)
+	}
+	return hosts
+}
+
+// mark notes something of so many of a cloud's endpoints of which it does not
+// hold yet, the oldest first, and returns them.
+func (t *Stage) mark(s Some, marks map[*testenv.Host]bool) (hosts []*testenv.Host) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, h := range t.endpoints {
+		if h.Spec().Provider == s.Cloud && !marks[h] && (s.Count == 0 || len(hosts) < s.Count) {
+			marks[h] = true
+			hosts = append(hosts, h)
+		}
 	}
 	return hosts
 }
@@ -69,13 +84,15 @@ func (t *Stage) release(cloud string) (hosts []*testenv.Host) {
 		leaves := h.Spec().Provider == cloud
 		if leaves {
 			hosts = append(hosts, h)
+			delete(t.stopped, h)
+			delete(t.retired, h)
+			delete(t.up, h)
 		}
 		return leaves
 	})
 	t.mu.Unlock()
 	for _, h := range hosts {
 		h.Release()
-		delete(t.stopped, h)
 	}
 	return hosts
 }

@@ -14,17 +14,23 @@ import (
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
 )
 
-// Act is one thing that happens in a story, at its time. One of Entry, Event,
-// Eviction and Orders is set.
+// Act is one thing that happens in a story, at its time. One of Rule, Entry,
+// Event, Eviction and Orders is set.
 type Act struct {
 	// At is the story's date.
 	At time.Time
+	// Rule is one that comes into force, or goes out of it if Over is true, at the
+	// ISP of this name, or at all if that is empty. There is nothing to be done
+	// about it: rules know their time.
+	Rule *Rule
+	ISP  string
 	// Entry is one of the registry's.
 	Entry *Entry
-	// Event is one of the events. Over is true when what it did for a time comes
-	// to its end.
+	// Event is one of the events. If Over is true, what it did for a time comes to
+	// its end.
 	Event *Event
-	Over  bool
+	// Over marks an end.
+	Over bool
 	// Eviction is one whose notice is over.
 	Eviction *Eviction
 	// Orders are a strategy's.
@@ -35,10 +41,10 @@ type Act struct {
 type Deed struct {
 	// Listed and Struck are the prefixes that came onto the list and went off it.
 	Listed, Struck []netip.Prefix
-	// Launched are fresh endpoints, Released those that a cloud took back.
-	// Stopped are those whose processes were stopped or halted, Started those
-	// whose processes run again.
-	Launched, Released, Stopped, Started []*testenv.Host
+	// Launched are fresh endpoints, Retired those that the service withdraws,
+	// Released those that a cloud took back. Stopped are those whose processes
+	// were stopped or halted, Started those whose processes run again.
+	Launched, Retired, Released, Stopped, Started []*testenv.Host
 	// Err is what of it could not be done.
 	Err error
 }
@@ -123,10 +129,14 @@ func (t *Stage) later(at time.Time, do func() error) {
 	}
 }
 
-// script makes the cues of what the scenario has dates for. Of one date, the
-// registry comes before the events, and each in the file's order.
+// script makes the cues of what the scenario has dates for. Of one date, rules
+// come before the registry and the registry before the events, and each in the
+// file's order.
 func (t *Stage) script() {
-	var acts []Act
+	acts := t.turns(nil, "", t.Scenario.Rules)
+	for _, isp := range t.Scenario.ISPs {
+		acts = t.turns(acts, isp.Name, isp.Rules)
+	}
 	for i := range t.Scenario.Registry {
 		e := &t.Scenario.Registry[i]
 		acts = append(acts, Act{At: e.At, Entry: e})
@@ -147,6 +157,19 @@ func (t *Stage) script() {
 	}
 }
 
+// turns appends what there is to say of rules.
+func (t *Stage) turns(acts []Act, isp string, rules []Rule) []Act {
+	for i := range rules {
+		for _, s := range t.Scenario.spells(rules[i].When) {
+			acts = append(acts, Act{At: s.from, Rule: &rules[i], ISP: isp})
+			if s.until.Before(t.Scenario.Ends()) {
+				acts = append(acts, Act{At: s.until, Rule: &rules[i], ISP: isp, Over: true})
+			}
+		}
+	}
+	return acts
+}
+
 // perform lets an act happen.
 func (t *Stage) perform(a Act) error {
 	var deed Deed
@@ -164,6 +187,8 @@ func (t *Stage) perform(a Act) error {
 
 func (t *Stage) do(a Act) Deed {
 	switch {
+	case a.Rule != nil:
+		return Deed{}
 	case a.Entry != nil:
 		return t.enter(a.Entry)
 	case a.Event != nil && a.Over:
@@ -302,6 +327,9 @@ func (t *Stage) strategy(plan Strategy) blocker.Strategy {
 			Wanted: r.Look, Attention: r.Attention,
 			Gather: scaled(r.Gather, t.speed), Spread: scaled(r.Within, t.speed), For: scaled(r.For, t.speed),
 		}
+		if s.Spread < moment {
+			s.Spread = 0
+		}
 		for _, d := range r.Delays {
 			s.Delays = append(s.Delays, scaled(d, t.speed))
 		}
@@ -309,6 +337,10 @@ func (t *Stage) strategy(plan Strategy) blocker.Strategy {
 	}
 	return nil
 }
+
+// moment is how little of the world's time is none: what a story spreads over
+// less happens at once.
+const moment = 100 * time.Millisecond
 
 // overheard is a strategy whose orders are given to somebody else.
 type overheard struct {

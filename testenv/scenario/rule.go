@@ -11,6 +11,9 @@ import (
 type Rule struct {
 	When When           `yaml:"when"`
 	Do   blocker.Action `yaml:"do,required"`
+	// Note is what a display shows when the rule comes into force, in place of
+	// words of its own.
+	Note string `yaml:"note"`
 }
 
 // When selects flows and packets. All its conditions must hold; what is not
@@ -51,4 +54,41 @@ func (h Hours) length() time.Duration {
 		return h.To - h.From
 	}
 	return h.To + 24*time.Hour - h.From
+}
+
+// spell is a time for which a rule is in force.
+type spell struct{ from, until time.Time }
+
+// spells are the times within the story for which a rule is in force.
+func (s *Scenario) spells(w When) (all []spell) {
+	bound := spell{s.Begins, s.Ends()}
+	if w.From.After(bound.from) {
+		bound.from = w.From
+	}
+	if !w.Until.IsZero() && w.Until.Before(bound.until) {
+		bound.until = w.Until
+	}
+	if w.Daily == (Hours{}) {
+		return append(all, bound)
+	}
+	// A day is 24 h here, whatever a zone does with it.
+	for d := s.midnight().Add(-day); d.Before(bound.until); d = d.Add(day) {
+		one := spell{d.Add(w.Daily.From), d.Add(w.Daily.From + w.Daily.length())}
+		if one.from.Before(bound.from) {
+			one.from = bound.from
+		}
+		if one.until.After(bound.until) {
+			one.until = bound.until
+		}
+		if one.from.Before(one.until) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// midnight is the beginning of the story's first day.
+func (s *Scenario) midnight() time.Time {
+	y, m, d := s.Begins.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, s.Begins.Location())
 }

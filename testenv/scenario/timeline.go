@@ -36,6 +36,9 @@ type Event struct {
 	// Without a count it is all of the cloud's.
 	Stop []Some `yaml:"stop"`
 	Hang []Some `yaml:"hang"`
+	// Retire has the service withdraw endpoints, the oldest first: clients are
+	// told to leave them. The machines go on.
+	Retire []Some `yaml:"retire"`
 	// For is how long Cut, Stop and Hang last; zero means for good.
 	For time.Duration `yaml:"for"`
 	// Evict has a cloud ask the service to leave. Until the notice is over its

@@ -1,29 +1,46 @@
-package lab_test
+package scenario_test
 
 import (
-	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
-	"github.com/paperplane-relay/paperplane/testenv/lab"
+	"github.com/paperplane-relay/paperplane/testenv/scenario"
 )
+
+// builtin is a scenario that comes with the package.
+func builtin(t *testing.T, name string) *scenario.Scenario {
+	t.Helper()
+	s, err := scenario.Builtin(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
 
 // TestApril2018 holds the scenario against the totals that were published.
 func TestApril2018(t *testing.T) {
-	s := lab.April2018()
-	if err := s.Validate(); err != nil {
-		t.Fatal(err)
+	s := builtin(t, "april-2018")
+	endpoints := 0
+	for _, c := range s.Clouds {
+		for _, b := range c.Endpoints {
+			endpoints += b.Count
+		}
 	}
-	if n := s.Endpoints(); n < 24 {
-		t.Errorf("%d endpoints, want a few dozen", n)
+	if endpoints < 24 {
+		t.Errorf("%d endpoints, want a few dozen", endpoints)
 	}
+	if !slices.IsSortedFunc(s.Registry, func(a, b scenario.Entry) int { return a.At.Compare(b.At) }) {
+		t.Error("the diary is not in the order of its dates")
+	}
+	acts := s.Registry
 	var list *blocker.PrefixSet
 	at := func(day, hour int) uint64 {
 		date := time.Date(2018, 4, day, hour, 0, 0, 0, time.FixedZone("MSK", 3*60*60))
-		for len(s.Acts) > 0 && !s.Acts[0].At.After(date) {
-			list = list.With(s.Acts[0].List...).Without(s.Acts[0].Strike...)
-			s.Acts = s.Acts[1:]
+		for len(acts) > 0 && !acts[0].At.After(date) {
+			list = list.With(acts[0].Block...).Without(acts[0].Unblock...)
+			acts = acts[1:]
 		}
 		return list.Addresses()
 	}
@@ -46,24 +63,6 @@ func TestApril2018(t *testing.T) {
 		if n := at(c.day, c.hour); n < c.low || n > c.high {
 			t.Errorf("on %d April at %d:00 the list covers %d addresses, want %d to %d: %s",
 				c.day, c.hour, n, c.low, c.high, c.what)
-		}
-	}
-}
-
-func TestScenarioValidate(t *testing.T) {
-	for name, spoil := range map[string]func(*lab.Scenario){
-		"no clock": func(s *lab.Scenario) { s.Clock = nil },
-		"no ISP":   func(s *lab.Scenario) { s.ISPs = nil },
-		"no cloud": func(s *lab.Scenario) { s.Clouds, s.Acts = nil, nil },
-		"twice":    func(s *lab.Scenario) { s.Clouds = append(s.Clouds, s.Clouds[0]) },
-		"order":    func(s *lab.Scenario) { s.Acts[0].At = s.Acts[len(s.Acts)-1].At.Add(time.Hour) },
-		"stranger": func(s *lab.Scenario) { s.Acts[0].Push = []lab.Push{{Cloud: "no", Endpoints: 1}} },
-		"homeless": func(s *lab.Scenario) { s.Clouds[0].Tenants[0].Prefix = netip.MustParsePrefix("9.0.0.0/8") },
-	} {
-		s := lab.April2018()
-		spoil(&s)
-		if s.Validate() == nil {
-			t.Errorf("%s: no error", name)
 		}
 	}
 }
