@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"slices"
@@ -78,6 +79,30 @@ func (n number) Set(s string) error {
 		return fmt.Errorf("must be from %d to %d, got %d", n.min, n.max, v)
 	}
 	*n.to = v
+	return nil
+}
+
+// factor is a number by which something is multiplied: positive, and perhaps with
+// a point in it.
+type factor struct{ to *float64 }
+
+func (f factor) String() string {
+	if f.to == nil || *f.to == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(*f.to, 'f', -1, 64)
+}
+func (f factor) Type() string { return "N" }
+
+func (f factor) Set(s string) error {
+	v, err := strconv.ParseFloat(s, 64)
+	switch {
+	case err != nil || math.IsInf(v, 0) || math.IsNaN(v):
+		return fmt.Errorf("must be a number like 1440 or 0.5, got %q", s)
+	case v <= 0:
+		return fmt.Errorf("must be positive, got %s", s)
+	}
+	*f.to = v
 	return nil
 }
 

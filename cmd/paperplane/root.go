@@ -23,6 +23,7 @@ var subcommands = []func(*program) *cobra.Command{
 	exitCommand,
 	checkCommand,
 	labCommand,
+	scenariosCommand,
 	benchCommand,
 	soakCommand,
 	versionCommand,

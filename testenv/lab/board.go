@@ -207,6 +207,6 @@ func (e Event) effect() string {
 func tenths(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
 func (b Board) hint(s State) *line {
-	return b.line().to(margin).put(faint, "curl -x socks5h://%s http://telegram.lab/", s.Port).
+	return b.line().to(margin).put(faint, "%s", s.try()).
 		right(faint, b.Width-margin, "Ctrl-C ends")
 }

@@ -29,7 +29,7 @@ func (j *Journal) Show(s State) {
 	var b strings.Builder
 	if !j.begun {
 		j.begun = true
-		fmt.Fprintf(&b, "%s in %s; try: curl -x socks5h://%s http://%s/\n", s.Title, seconds(s.Length), s.Port, siteName)
+		fmt.Fprintf(&b, "%s in %s; try: %s\n", s.Title, seconds(s.Length), s.try())
 	}
 	// Later events wait for one whose numbers still change.
 	settled := true

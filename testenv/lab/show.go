@@ -55,7 +55,7 @@ func (r *run) state() State {
 	s := State{
 		Title: r.scenario.Title, Date: r.date(),
 		Elapsed: min(now.Sub(r.began), r.length), Length: r.length,
-		Port: r.vantages[0].listener.Addr().String(),
+		Port: r.vantages[0].listener.Addr().String(), Site: r.site.names[0],
 	}
 	for _, v := range r.vantages {
 		s.ISPs = append(s.ISPs, v.tally.state(v.plan.Name, now))

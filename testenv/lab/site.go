@@ -96,7 +96,7 @@ func (s *site) close() {
 }
 
 const pageText = `<!doctype html>
-<title>telegram.lab</title>
+<title>It works</title>
 <h1>It works.</h1>
 <p>You reach this page through an endpoint that is not blocked, at this moment.
 <p><a href="/big">/big</a> is 100 MB that can be resumed: fetch it while the blocker is at work.

@@ -1,6 +1,9 @@
 package lab
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // State is a picture of a run at one moment. It shares nothing with the run.
 type State struct {
@@ -9,8 +12,9 @@ type State struct {
 	Date  time.Time
 	// Elapsed is how much of Length has been played.
 	Elapsed, Length time.Duration
-	// Port is where the first ISP's relay listens.
-	Port string
+	// Port is where the first ISP's relay listens, Site the name of the destination
+	// to try it with; empty means telegram.lab.
+	Port, Site string
 	// ISPs are the vantages, in the scenario's order.
 	ISPs []ISPState
 	// Pool counts the endpoints that the first ISP's relay knows of.
@@ -23,6 +27,11 @@ type State struct {
 	Tenants int
 	// Events are the latest, oldest first.
 	Events []Event
+}
+
+// try is a command that shows the relay at work.
+func (s State) try() string {
+	return "curl -x socks5h://" + s.Port + " http://" + cmp.Or(s.Site, siteName) + "/"
 }
 
 // ISPState is what the clients of one ISP get.
