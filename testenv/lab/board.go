@@ -78,7 +78,7 @@ func (b Board) line() *line { return &line{width: b.Width, colour: b.Colour} }
 func (b Board) title(s State) *line {
 	l := b.line().to(margin).put(strong, "paperplane lab").put(faint, "  %s", s.Title)
 	left := fmt.Sprintf("%s of %s", clockTime(s.Elapsed), clockTime(s.Length))
-	date := s.Date.Format(dateFormat)
+	date := s.date()
 	return l.to(b.Width-margin-len(left)-3-len(date)).put(strong, "%s", date).put(faint, "   %s", left)
 }
 
@@ -180,7 +180,7 @@ func (b Board) hit(s State) []*line {
 }
 
 func (b Board) event(e Event) *line {
-	l := b.line().to(margin).put(faint, "%s", e.At.Format(dateFormat)).to(margin + 13)
+	l := b.line().to(margin).put(faint, "%s", e.date()).to(margin + 13)
 	t := normal
 	if e.Good {
 		t = good

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -85,5 +86,23 @@ func days(d time.Duration) string {
 	return fmt.Sprintf("%.0f d", d.Hours()/24)
 }
 
-// dateFormat is how the scenario's dates are shown: month, day and time.
-const dateFormat = "01-02 15:04"
+// How the scenario's dates are shown: month, day and time, or the time to the
+// second in stories of less than a day.
+const (
+	dateFormat = "01-02 15:04"
+	timeFormat = "15:04:05"
+)
+
+// layoutOf is how the dates of a story are shown that lasts so long.
+func layoutOf(lasts time.Duration) string {
+	if lasts < 24*time.Hour {
+		return timeFormat
+	}
+	return dateFormat
+}
+
+// date is what the clock shows.
+func (s State) date() string { return s.Date.Format(cmp.Or(s.Layout, dateFormat)) }
+
+// date is when the event was.
+func (e Event) date() string { return e.At.Format(cmp.Or(e.Layout, dateFormat)) }

@@ -41,7 +41,7 @@ func (j *Journal) Show(s State) {
 	}
 	if late := s.Elapsed - j.told; settled && late >= accountEvery || late >= 2*accountEvery {
 		j.told = s.Elapsed.Truncate(accountEvery)
-		fmt.Fprintf(&b, "%s   %s\n", s.Date.Format(dateFormat), s.account())
+		fmt.Fprintf(&b, "%s   %s\n", s.date(), s.account())
 	}
 	if b.Len() > 0 {
 		_, _ = io.WriteString(j.W, b.String())
@@ -51,7 +51,7 @@ func (j *Journal) Show(s State) {
 // String is the event as a sentence:
 // "04-16 17:10 blocker lists 52.58.0.0/15; 3 endpoints blocked; 41 clients moved in 0.3 s".
 func (e Event) String() string {
-	s := e.At.Format(dateFormat) + " " + e.Text
+	s := e.date() + " " + e.Text
 	if e.Lost > 0 {
 		s += "; " + count(e.Lost, "endpoint") + " blocked"
 	}

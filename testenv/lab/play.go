@@ -52,7 +52,7 @@ func (r *run) around(a scenario.Act, do func() scenario.Deed) {
 		v.weigh(now)
 	}
 	if e.Text != "" {
-		r.events.add(now, e)
+		r.note(now, e)
 	}
 	r.look()
 }

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -20,8 +21,8 @@ type Report struct {
 	// Requests is how many ended. Failed are those that were not granted, or
 	// whose first byte did not come, within their patience, while some endpoint
 	// that their relay knew of was under no rule at their ISP. Excused are those
-	// for whom there was none.
-	Requests, Failed, Excused int
+	// for whom there was none, Down those whose own network was down meanwhile.
+	Requests, Failed, Excused, Down int
 	// Failures describes the first of the failed.
 	Failures []string
 	// Streams is how many answers began to flow, long ones and short, Cut how
@@ -33,6 +34,8 @@ type Report struct {
 	Gap, Slowest time.Duration
 	GapISP       string
 	GapEnd       time.Time
+	// Layout is how GapEnd is shown, as in a State.
+	Layout string
 	// Launched is how many endpoints there were in all. Discovered, ByPrefix and
 	// BornBlocked are those that came under a rule anywhere, by the first cause.
 	Launched, Discovered, ByPrefix, BornBlocked int
@@ -40,6 +43,8 @@ type Report struct {
 	// first one, used them.
 	Lost int
 	ISP  string
+	// Spent is what the endpoints have cost, in US dollars.
+	Spent float64
 	// Peak is the most addresses that were under a rule at a time.
 	Peak uint64
 	// Collateral is who was hit, Tenants how many there were to hit.
@@ -55,7 +60,7 @@ func (r Report) OK() bool { return r.Failed == 0 }
 // report takes stock.
 func (r *run) report(interrupted bool) Report {
 	out := Report{
-		Title: r.scenario.Title, Length: min(time.Since(r.began), r.length), Interrupted: interrupted,
+		Title: r.scenario.Title, Layout: layoutOf(r.scenario.Lasts), Length: min(time.Since(r.began), r.length), Interrupted: interrupted,
 		Launched: r.grown, Lost: r.in, ISP: r.vantages[0].plan.Name,
 	}
 	for _, v := range r.vantages {
@@ -63,6 +68,7 @@ func (r *run) report(interrupted bool) Report {
 		out.Requests += s.requests
 		out.Failed += s.failed
 		out.Excused += s.excused
+		out.Down += s.down
 		out.Failures = append(out.Failures, s.failures...)
 		out.Streams += s.streams
 		out.Cut += s.cut
@@ -73,7 +79,7 @@ func (r *run) report(interrupted bool) Report {
 		out.Slowest = max(out.Slowest, s.slowest)
 	}
 	ledger := r.world.Ledger()
-	out.Directs = len(ledger.Directs)
+	out.Directs, out.Spent = len(ledger.Directs), ledger.Spent
 	burnt := make(map[string]bool)
 	for _, b := range ledger.Burns {
 		name := b.Endpoint.String()
@@ -114,14 +120,20 @@ func (r Report) WriteTo(w io.Writer) (int64, error) {
 	if r.Excused > 0 {
 		row("", "%s found no endpoint reachable", thousands(r.Excused))
 	}
+	if r.Down > 0 {
+		row("", "%s found their own network down", thousands(r.Down))
+	}
 	row("streams", "%s, %s cut", thousands(r.Streams), thousands(r.Cut))
 	if r.Gap > 0 {
 		row("slowest answer", "%s", seconds(r.Slowest))
-		row("worst gap", "%s at %s, until %s", seconds(r.Gap), r.GapISP, r.GapEnd.Format(dateFormat))
+		row("worst gap", "%s at %s, until %s", seconds(r.Gap), r.GapISP, r.GapEnd.Format(cmp.Or(r.Layout, dateFormat)))
 	}
 	row("endpoints burnt", "%d of %d: %d by discovery, %d by prefix, %d born blocked",
 		r.Discovered+r.ByPrefix+r.BornBlocked, r.Launched, r.Discovered, r.ByPrefix, r.BornBlocked)
 	row("", "%d of them while %s used them", r.Lost, r.ISP)
+	if r.Spent > 0 {
+		row("", "%.2f USD spent on all", r.Spent)
+	}
 	row("addresses blocked", "%s at the peak", thousands(r.Peak))
 	words := []string{fmt.Sprintf("%d of %d tenants", len(r.Collateral), r.Tenants)}
 	for _, c := range r.Collateral {

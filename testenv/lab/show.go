@@ -53,7 +53,7 @@ func (r *run) show() {
 func (r *run) state() State {
 	now := time.Now()
 	s := State{
-		Title: r.scenario.Title, Date: r.date(),
+		Title: r.scenario.Title, Date: r.date(), Layout: layoutOf(r.scenario.Lasts),
 		Elapsed: min(now.Sub(r.began), r.length), Length: r.length,
 		Port: r.vantages[0].listener.Addr().String(), Site: r.site.names[0],
 	}
@@ -75,6 +75,8 @@ func (r *run) state() State {
 			p.Suspect++
 		case policy.Reserve:
 			p.Reserve++
+		case policy.Retired:
+			// It is not the service's any more.
 		default:
 			p.Dead++
 		}
@@ -82,6 +84,12 @@ func (r *run) state() State {
 	r.harm.state(&s)
 	s.Events = r.events.latest()
 	return s
+}
+
+// note writes an event into the diary.
+func (r *run) note(now time.Time, e Event) {
+	e.Layout = layoutOf(r.scenario.Lasts)
+	r.events.add(now, e)
 }
 
 // watch writes into the diary what the first ISP's relay does about the acts,
@@ -98,9 +106,9 @@ func (r *run) watch(ctx context.Context) {
 		case pool.Moved:
 			r.events.moved(e.At, e.N)
 		case pool.OutageBegan:
-			r.events.add(e.At, Event{At: r.date(), Text: "relay: nobody answers, so requests wait"})
+			r.note(e.At, Event{At: r.date(), Text: "relay: nobody answers, so requests wait"})
 		case pool.OutageEnded:
-			r.events.add(e.At, Event{At: r.date(), Text: "relay: " + e.Endpoint.Name() + " answers, requests go on", Good: true})
+			r.note(e.At, Event{At: r.date(), Text: "relay: " + e.Endpoint.Name() + " answers, requests go on", Good: true})
 		case pool.Changed, pool.Canary, pool.Missed:
 		}
 	}

@@ -10,6 +10,9 @@ type State struct {
 	// Title is the scenario's, Date what its clock shows.
 	Title string
 	Date  time.Time
+	// Layout is how dates are shown, as time.Format takes it; empty means
+	// "01-02 15:04".
+	Layout string
 	// Elapsed is how much of Length has been played.
 	Elapsed, Length time.Duration
 	// Port is where the first ISP's relay listens, Site the name of the destination
@@ -67,8 +70,9 @@ const slow = time.Second
 type Event struct {
 	// N numbers the events of a run, from 1.
 	N int
-	// At is the scenario's date.
-	At time.Time
+	// At is the scenario's date, Layout how it is shown, as in a State.
+	At     time.Time
+	Layout string
 	// Text is what happened, in a few words.
 	Text string
 	// Good is true for what helps the clients.

@@ -43,11 +43,11 @@ type result struct {
 
 // sums are what the report adds up.
 type sums struct {
-	requests, failed, excused int
-	streams, cut              int
-	gap, slowest              time.Duration
-	gapEnd                    time.Time
-	failures                  []string
+	requests, failed, excused, down int
+	streams, cut                    int
+	gap, slowest                    time.Duration
+	gapEnd                          time.Time
+	failures                        []string
 }
 
 // spell is a time; until is zero while it lasts.
@@ -115,7 +115,11 @@ func (t *tally) fail(asked, now time.Time, what string, err error) {
 	defer t.mu.Unlock()
 	t.end(now)
 	t.sums.requests++
-	if !within(t.spells, asked, now) || within(t.cuts, asked, now) {
+	switch {
+	case within(t.cuts, asked, now):
+		t.sums.down++
+		return
+	case !within(t.spells, asked, now):
 		t.sums.excused++
 		return
 	}

@@ -51,6 +51,8 @@ func ruleText(a scenario.Act) string {
 	switch {
 	case len(w.Prefixes) > 0:
 		what = prefixes(w.Prefixes)
+	case len(w.ExceptPrefixes) > 0 && a.Over:
+		what = "everything"
 	case len(w.ExceptPrefixes) > 0:
 		what = "all but " + prefixes(w.ExceptPrefixes)
 	case len(w.Names) > 0:
@@ -69,7 +71,7 @@ func ruleText(a scenario.Act) string {
 
 // plural chooses a verb's form for what may be several things.
 func plural(what, one, many string) string {
-	if strings.Contains(what, " and ") || strings.HasPrefix(what, "all ") {
+	if strings.Contains(what, " and ") {
 		return many
 	}
 	return one

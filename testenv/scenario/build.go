@@ -47,7 +47,8 @@ type Stage struct {
 	mu               sync.Mutex
 	endpoints        []*testenv.Host
 	stopped, retired map[*testenv.Host]bool
-	up               map[*testenv.Host]time.Time // from when on a machine answers
+	up               map[*testenv.Host]time.Time    // from when on a machine answers
+	orders           map[time.Time][]blocker.Change // of the strategy, to come
 	cues             []cue
 	wake             chan struct{}
 
@@ -78,7 +79,7 @@ func (s *Scenario) Build(w *testenv.World, o Options) (*Stage, error) {
 		Scenario: s, World: w, speed: o.Speed, clock: s.Timeline(),
 		Began: time.Now(), Length: scaled(s.Lasts, o.Speed),
 		clouds: make(map[string]*testenv.Cloud), draws: rand.New(rand.NewPCG(o.Seed, 0x7363656e65)),
-		wake: make(chan struct{}, 1), hunted: make(map[netip.Addr]int64), stopped: make(map[*testenv.Host]bool),
+		orders: make(map[time.Time][]blocker.Change), wake: make(chan struct{}, 1), hunted: make(map[netip.Addr]int64), stopped: make(map[*testenv.Host]bool),
 		retired: make(map[*testenv.Host]bool), up: make(map[*testenv.Host]time.Time),
 		halted: make(map[*Event][]*testenv.Host),
 	}

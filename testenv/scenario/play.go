@@ -269,8 +269,12 @@ func (t *Stage) hunt(n int) []netip.Prefix {
 	}
 	var found []prey
 	rules, now := first.Rules(), time.Now()
+	there := make(map[netip.Addr]bool)
+	for _, h := range t.Endpoints() {
+		there[h.Addr()] = true
+	}
 	for _, p := range t.World.Ledger().Paths {
-		if p.ISP != first.Name() || rules.Covers(p.Server.Addr(), now) {
+		if p.ISP != first.Name() || !there[p.Server.Addr()] || rules.Covers(p.Server.Addr(), now) {
 			continue
 		}
 		if n := p.Connections - t.hunted[p.Server.Addr()]; n > 0 {
@@ -356,18 +360,24 @@ func (o overheard) Step(seen []blocker.Observation, now time.Time, draws *rand.R
 	return overheard{next, o.heard}, nil
 }
 
-// ordered makes cues of a strategy's orders. What is ordered for one moment is
-// one act.
+// ordered makes cues of a strategy's orders. What is ordered for one moment, at
+// whatever time, is one act.
 func (t *Stage) ordered(orders []blocker.Change) {
-	for len(orders) > 0 {
-		n := 1
-		for n < len(orders) && orders[n].At.Equal(orders[0].At) {
-			n++
+	for _, c := range orders {
+		at := c.At
+		t.mu.Lock()
+		_, known := t.orders[at]
+		t.orders[at] = append(t.orders[at], c)
+		t.mu.Unlock()
+		if known {
+			continue
 		}
-		now := slices.Clone(orders[:n])
-		orders = orders[n:]
-		t.later(now[0].At, func() error {
-			return t.perform(Act{At: t.Date(now[0].At), Orders: now})
+		t.later(at, func() error {
+			t.mu.Lock()
+			due := t.orders[at]
+			delete(t.orders, at)
+			t.mu.Unlock()
+			return t.perform(Act{At: t.Date(at), Orders: due})
 		})
 	}
 }
