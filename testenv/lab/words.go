@@ -57,6 +57,8 @@ func ruleText(a scenario.Act) string {
 		what = "all but " + prefixes(w.ExceptPrefixes)
 	case len(w.Names) > 0:
 		what = list(w.Names[:min(len(w.Names), 3)])
+	case len(w.Ports) == 1:
+		what = fmt.Sprintf("port %d", w.Ports[0])
 	default:
 		what = "everything"
 	}

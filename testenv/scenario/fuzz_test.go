@@ -37,7 +37,7 @@ func FuzzParse(f *testing.F) {
 		if !errors.As(err, &errs) || len(errs) == 0 {
 			t.Fatalf("%T: %v", err, err)
 		}
-		lines := strings.Split(string(text), "\n")
+		lines := strings.Split(strings.ReplaceAll(string(text), "\r", "\n"), "\n")
 		for _, e := range errs {
 			if e.Line > len(lines) || e.Message == "" || !utf8.ValidString(e.Error()) && utf8.Valid(text) {
 				t.Errorf("%+v", e)

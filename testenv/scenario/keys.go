@@ -52,7 +52,7 @@ type report struct {
 func (r *report) at(path string, p place, format string, args ...any) {
 	e := &Error{File: r.file, Line: p.line, Column: p.column, Path: path, Message: fmt.Sprintf(format, args...)}
 	if p.line > 0 && p.line <= len(r.lines) {
-		e.Source = strings.TrimRight(r.lines[p.line-1], " \r")
+		e.Source = strings.TrimRight(r.lines[p.line-1], " ")
 		// What is missing stands behind the end.
 		e.Column = min(e.Column, utf8.RuneCountInString(e.Source)+1)
 	}

@@ -33,6 +33,9 @@ func Parse(name string, data []byte) (*Scenario, error) {
 		d.at("", place{1, 1}, "must be text in UTF-8, of at most 16 MiB")
 		return nil, d.errs
 	}
+	// YAML ends lines in three ways (YAML 1.2, section 5.4).
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	data = bytes.ReplaceAll(data, []byte("\r"), []byte("\n"))
 	d.lines = strings.Split(string(data), "\n")
 	// What occurs twice is reported with everything else.
 	file, err := yamlparser.ParseBytes(data, 0, yamlparser.AllowDuplicateMapKey())
