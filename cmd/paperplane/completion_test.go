@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/paperplane-relay/paperplane/testenv/scenario"
 )
 
 func TestCompletionScripts(t *testing.T) {
@@ -37,6 +39,8 @@ func TestCompletion(t *testing.T) {
 		{[]string{"relay", "--pol"}, []string{"--policy"}},
 		{[]string{"relay", "--policy", ""}, []string{"least-latency", "random", "round-robin", "sticky"}},
 		{[]string{"check", "--log-format", ""}, []string{"text", "json"}},
+		{[]string{"lab", "--scenario", "g"}, []string{"gfw-bridges"}},
+		{[]string{"scenarios", ""}, scenario.Names()},
 	} {
 		t.Run(strings.Join(c.typed, " "), func(t *testing.T) {
 			code, out, _ := call(t, "", append([]string{"__complete"}, c.typed...)...)

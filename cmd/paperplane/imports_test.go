@@ -51,7 +51,7 @@ var importRules = []struct {
 		why:      "an endpoint on a cloud machine is small: it needs no pool",
 	},
 	{
-		packages: []string{"/testenv", "/testenv/memnet", "/testenv/kernel"},
+		packages: []string{"/testenv", "/testenv/memnet", "/testenv/kernel", "/testenv/scenario"},
 		never:    []string{"/relay", "/pool", "github.com/hashicorp/..."},
 		why:      "the world is for anybody's tests, and judges by its own ledger, not by the pool's opinion",
 	},

@@ -129,6 +129,13 @@ func TestLabUsage(t *testing.T) {
 		{"lab --duration 9s", 2, "paperplane lab: --duration: must be at least 10s, got 9s (see 'paperplane lab --help')"},
 		{"lab --duration 0s", 2, "paperplane lab: --duration: must be positive, got 0s (see 'paperplane lab --help')"},
 		{"lab --seed -1", 2, "paperplane lab: --seed: must be from 0 to 9223372036854775807, got -1 (see 'paperplane lab --help')"},
+		{"lab --speed 0", 2, "paperplane lab: --speed: must be positive, got 0 (see 'paperplane lab --help')"},
+		{"lab --speed fast", 2, `paperplane lab: --speed: must be a number like 1440 or 0.5, got "fast" (see 'paperplane lab --help')`},
+		{"lab --speed 9 --duration 30s", 2, "paperplane lab: --speed and --duration: say one, the other follows (see 'paperplane lab --help')"},
+		{"lab --speed 1e6", 2, "paperplane lab: --speed: april-2018 lasts 12d13h, and a run at least 10s: must be at most 108360, got 1e+06 (see 'paperplane lab --help')"},
+		{"lab --scenario tspu-2024", 2, `paperplane lab: --scenario: unknown scenario "tspu-2024": is it "tspu-2025"? (see 'paperplane lab --help')`},
+		{"lab --scenario mine", 2, `paperplane lab: --scenario: unknown scenario "mine": there is april-2018, gfw-bridges, own-outage, tspu-2025, whitelist and zello-2018; the name of a file ends in .yaml (see 'paperplane lab --help')`},
+		{"lab --scenario none.yaml", 1, "paperplane lab: open none.yaml: no such file or directory"},
 		{"lab --listen 0.0.0.0:0", 2, "paperplane lab: --listen 0.0.0.0:0: others can reach it, and the lab is for this machine alone (see 'paperplane lab --help')"},
 		{"lab --listen " + taken, 1, "paperplane lab: " + taken + " is taken: choose another port with --listen"},
 	} {

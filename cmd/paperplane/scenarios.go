@@ -67,8 +67,11 @@ func listScenarios(p *program) error {
 		}
 		takes := time.Duration(float64(s.Lasts) / s.Speed).Round(time.Second)
 		rows = append(rows, []cell{
-			{text: name}, {text: scenario.FormatDuration(s.Lasts)}, {text: factor{&s.Speed}.String()},
-			{text: short(takes)}, {text: s.Summary},
+			{text: name},
+			{text: scenario.FormatDuration(s.Lasts)},
+			{text: factor{&s.Speed}.String()},
+			{text: short(takes)},
+			{text: s.Summary},
 		})
 	}
 	return table{rows: rows, right: []int{1, 2, 3}}.print(p.stdout)

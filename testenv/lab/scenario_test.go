@@ -113,7 +113,9 @@ func TestWords(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	// How many endpoints a hunt finds is a matter of traffic.
-	got = slices.DeleteFunc(got, func(line string) bool { return strings.Contains(line, " looks for ") || strings.Contains(line, " finds and ") })
+	got = slices.DeleteFunc(got, func(line string) bool {
+		return strings.Contains(line, " looks for ") || strings.Contains(line, " finds and ")
+	})
 	rest := strings.Split(strings.TrimSpace(`
 15:00:00 blocker at mts drops all but 35.192.0.0/12 and 1 more
 16:00:00 blocker at mts stops: everything passes again

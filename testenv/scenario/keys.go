@@ -77,8 +77,8 @@ func fieldOf(v reflect.Value, key string) (reflect.Value, []string) {
 
 // keysOf are the keys that a struct has.
 func keysOf(t reflect.Type) (keys []string) {
-	for i := range t.NumField() {
-		if k, _ := tagOf(t.Field(i)); k != "" && k != "-" {
+	for f := range t.Fields() {
+		if k, _ := tagOf(f); k != "" && k != "-" {
 			keys = append(keys, k)
 		}
 	}

@@ -64,9 +64,8 @@ func Parse(name string, data []byte) (*Scenario, error) {
 
 // syntax reports what is no YAML.
 func (d *decoder) syntax(err error) {
-	var at yaml.Error
 	where, message := place{1, 1}, err.Error()
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[yaml.Error](err); ok {
 		message = at.GetMessage()
 		if t := at.GetToken(); t != nil && t.Position != nil {
 			where = place{t.Position.Line, t.Position.Column}

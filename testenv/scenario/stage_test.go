@@ -87,8 +87,13 @@ func TestActs(t *testing.T) {
 				name  string
 				count int
 			}{
-				{"listed", len(d.Listed)}, {"struck", len(d.Struck)}, {"launched", len(d.Launched)}, {"retired", len(d.Retired)},
-				{"released", len(d.Released)}, {"stopped", len(d.Stopped)}, {"started", len(d.Started)},
+				{"listed", len(d.Listed)},
+				{"struck", len(d.Struck)},
+				{"launched", len(d.Launched)},
+				{"retired", len(d.Retired)},
+				{"released", len(d.Released)},
+				{"stopped", len(d.Stopped)},
+				{"started", len(d.Started)},
 			} {
 				if n.count > 0 {
 					what += fmt.Sprintf(", %d %s", n.count, n.name)
