@@ -12,7 +12,7 @@ import (
 func (v *Vantage) Check(r blocker.Rule) error {
 	t := r.Do.Terms()
 	switch {
-	case len(r.When.Names) > 0:
+	case len(r.When.Names) > 0, len(r.When.ExceptNames) > 0:
 		return &UnsupportedError{What: "rule for names: nftables sees packets, not names"}
 	case t.Window > 0:
 		return &UnsupportedError{What: fmt.Sprintf("%v: a rule lingers for a name, and nftables sees none", r.Do)}

@@ -283,6 +283,7 @@ func TestUnsupportedRules(t *testing.T) {
 	w.rules(to(serverAddr, blocker.Reset()))
 	for _, r := range []blocker.Rule{
 		{When: blocker.When{Names: []string{"telegram.lab"}}},
+		{When: blocker.When{ExceptNames: []string{"bank.lab"}}, Do: blocker.Freeze(16 << 10)},
 		{Do: blocker.Drop().Lingering(time.Minute)},
 		{Do: blocker.Freeze(1 << 40)},
 		{Do: blocker.FreezePackets(1 << 40)},
