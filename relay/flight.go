@@ -149,7 +149,7 @@ func (t *stream) listen() {
 	}
 	f.reading = true
 	t.mu.Unlock()
-	_, err := pump.Once(t.client, func(b []byte) error {
+	_, err := pump.Once(t.client, &t.sources[inbound], func(b []byte) error {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		f.add(b)

@@ -72,7 +72,7 @@ func (t *stream) land() (net.Conn, progress) {
 
 // first moves the first bytes. An error with n > 0 is the client's.
 func (t *stream) first(conn net.Conn) (n int, err error) {
-	return pump.Once(conn, func(b []byte) error {
+	return pump.Once(conn, &t.sources[outbound], func(b []byte) error {
 		t.mu.Lock()
 		t.flight.landing = true
 		t.mu.Unlock()

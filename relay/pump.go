@@ -88,7 +88,7 @@ func (t *stream) pump(dst, src net.Conn, s side) (readErr, writeErr error) {
 		m = &meter{stream: t, bytes: &t.up, total: &t.server.stats.up, last: &t.lastUp}
 	}
 	for {
-		readErr, writeErr = pump.Run(dst, src, m)
+		readErr, writeErr = pump.Run(dst, src, &t.sources[s], m)
 		if !errors.Is(readErr, os.ErrDeadlineExceeded) {
 			return readErr, writeErr
 		}

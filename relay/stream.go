@@ -44,6 +44,8 @@ type stream struct {
 	lastUp, lastDown atomic.Int64 // when, in ns after began
 	writing          atomic.Int64 // since when a write to the client has lasted; 0: none does
 
+	sources [2]pump.Source // of each direction, whose goroutine they belong to
+
 	gaze gaze // belongs to the watch's goroutine
 	// calledSilent is true while the pool takes its path for silent.
 	calledSilent atomic.Bool
@@ -103,6 +105,7 @@ func (t *stream) finish(cause error) {
 // error the stream has ended, but for the client's connection, which the caller
 // still has an answer for.
 func (t *stream) dial() error {
+	t.sources[inbound].Watch(t.client)
 	t.server.clients.Go(func() { t.run(inbound) })
 	g, err := t.race(nil)
 	if err != nil {
@@ -127,6 +130,7 @@ func (t *stream) race(left departures) (grant, error) {
 
 // use makes g the stream's way to the destination.
 func (t *stream) use(g grant) {
+	t.sources[outbound].Watch(g.conn)
 	t.mu.Lock()
 	t.conn, t.endpoint, t.since = g.conn, g.endpoint, time.Now()
 	t.number++

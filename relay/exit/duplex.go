@@ -27,18 +27,21 @@ type duplex struct {
 func (t *stream) pump() {
 	d := &duplex{t: t}
 	d.running.Store(2)
+	var up, down pump.Source // before either direction writes
+	up.Watch(t.client)
+	down.Watch(t.target)
 	early := t.in.rest()
 	t.server.wg.Go(func() {
-		d.direction(t.target, t.client, early, t.in.eof)
+		d.direction(t.target, t.client, &up, early, t.in.eof)
 	})
 	t.server.wg.Go(func() {
-		d.direction(t.client, t.target, nil, false)
+		d.direction(t.client, t.target, &down, nil, false)
 	})
 }
 
 // direction copies until the end of src, an error, or the end of the stream.
-func (d *duplex) direction(dst, src net.Conn, early []byte, eof bool) {
-	err := d.copy(dst, src, early, eof)
+func (d *duplex) direction(dst, src net.Conn, from *pump.Source, early []byte, eof bool) {
+	err := d.copy(dst, src, from, early, eof)
 	if err == nil {
 		// From here on silence in the other direction has a limit. It reads
 		// from dst.
@@ -68,7 +71,7 @@ func (d *duplex) extend(src net.Conn) {
 	_ = src.SetReadDeadline(time.Now().Add(timeout(d.t.server.HalfClosedTimeout, DefaultHalfClosedTimeout)))
 }
 
-func (d *duplex) copy(dst, src net.Conn, early []byte, eof bool) error {
+func (d *duplex) copy(dst, src net.Conn, from *pump.Source, early []byte, eof bool) error {
 	if len(early) > 0 {
 		if _, err := dst.Write(early); err != nil {
 			return err
@@ -80,7 +83,7 @@ func (d *duplex) copy(dst, src net.Conn, early []byte, eof bool) error {
 	l := &liveness{d: d, src: src}
 	for {
 		l.moved = false
-		readErr, writeErr := pump.Run(dst, src, l)
+		readErr, writeErr := pump.Run(dst, src, from, l)
 		switch {
 		case writeErr != nil:
 			return writeErr

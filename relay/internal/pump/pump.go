@@ -17,16 +17,36 @@ type Meter interface {
 	End(n int)
 }
 
+// Source is what is remembered of a connection that is read. A kernel tells of a
+// reset once: if that was to somebody who wrote meanwhile, who reads is told of an
+// end, as if everything had come. A Source sees through that, on Linux, from when
+// it has been told to Watch. The zero value sees nothing.
+type Source struct {
+	// received is how many bytes the kernel must have received for those that
+	// have been read, if it is known.
+	received uint64
+	known    bool
+}
+
+// Watch begins to watch a connection, before anybody writes to it, and before
+// whatever is read from it by Run and Once.
+func (s *Source) Watch(c net.Conn) {
+	*s = Source{}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		s.watch(tcp)
+	}
+}
+
 // Run moves bytes from src to dst until one of them ends it. The end of src is
 // io.EOF in readErr; an error that could be either's is there too. Neither
-// connection is closed, in no direction.
+// connection is closed, in no direction. From is src's.
 //
 // A read deadline of src ends it with os.ErrDeadlineExceeded, and no byte is
 // lost: call it again to go on. Dst must have no write deadline: it is used
 // here.
-func Run(dst, src net.Conn, m Meter) (readErr, writeErr error) {
+func Run(dst, src net.Conn, from *Source, m Meter) (readErr, writeErr error) {
 	if s, ok := src.(*net.TCPConn); ok {
-		return runTCP(dst, s, m)
+		return runTCP(dst, s, from, m)
 	}
 	return runAny(dst, src, m)
 }
@@ -88,9 +108,10 @@ func (w *metered) Write(p []byte) (n int, err error) {
 // Once waits for bytes from src, at most 16 KiB, and hands them to use, which
 // must not keep them. It returns how many there were and the error of use, or
 // none and that of src. Where the system allows, nothing is held while it waits.
-func Once(src net.Conn, use func(b []byte) error) (int, error) {
+// From is src's.
+func Once(src net.Conn, from *Source, use func(b []byte) error) (int, error) {
 	if s, ok := src.(*net.TCPConn); ok {
-		return onceTCP(s, use)
+		return onceTCP(s, from, use)
 	}
 	return onceAny(src, use)
 }

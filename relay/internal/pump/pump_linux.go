@@ -2,7 +2,6 @@ package pump
 
 import (
 	"errors"
-	"io"
 	"net"
 	"os"
 	"sync/atomic"
@@ -50,7 +49,7 @@ type direction struct {
 }
 
 // runTCP moves bytes from a kernel socket.
-func runTCP(dst net.Conn, src *net.TCPConn, m Meter) (readErr, writeErr error) {
+func runTCP(dst net.Conn, src *net.TCPConn, s *Source, m Meter) (readErr, writeErr error) {
 	in, err := src.SyscallConn()
 	if err != nil {
 		return err, nil
@@ -73,8 +72,9 @@ func runTCP(dst net.Conn, src *net.TCPConn, m Meter) (readErr, writeErr error) {
 		case d.err != nil:
 			return os.NewSyscallError("read", d.err), nil
 		case d.n == 0:
-			return io.EOF, nil
+			return s.end(in), nil
 		}
+		s.received += uint64(d.n)
 		m.Begin()
 		var n int
 		if d.buffer != nil {
@@ -254,7 +254,7 @@ func splice(from, to, most int) (int, error) {
 	}
 }
 
-func onceTCP(src *net.TCPConn, use func(b []byte) error) (int, error) {
+func onceTCP(src *net.TCPConn, s *Source, use func(b []byte) error) (int, error) {
 	in, err := src.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -267,8 +267,9 @@ func onceTCP(src *net.TCPConn, use func(b []byte) error) (int, error) {
 	case d.err != nil:
 		return 0, os.NewSyscallError("read", d.err)
 	case d.n == 0:
-		return 0, io.EOF
+		return 0, s.end(in)
 	}
+	s.received += uint64(d.n)
 	defer d.release()
 	return d.n, use(d.buffer[:d.n])
 }

@@ -9,7 +9,7 @@ import (
 
 // runTCP copies. The source's own WriteTo would hide when it waits and when it
 // writes.
-func runTCP(dst net.Conn, src *net.TCPConn, m Meter) (readErr, writeErr error) {
+func runTCP(dst net.Conn, src *net.TCPConn, _ *Source, m Meter) (readErr, writeErr error) {
 	return runAny(dst, reader{src}, m)
 }
 
@@ -18,4 +18,8 @@ type reader struct{ net.Conn }
 
 var _ io.Reader = reader{}
 
-func onceTCP(src *net.TCPConn, use func(b []byte) error) (int, error) { return onceAny(src, use) }
+func onceTCP(src *net.TCPConn, _ *Source, use func(b []byte) error) (int, error) {
+	return onceAny(src, use)
+}
+
+func (s *Source) watch(*net.TCPConn) {}

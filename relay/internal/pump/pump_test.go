@@ -78,7 +78,7 @@ func run(c course, m Meter) <-chan ended {
 	done := make(chan ended, 1)
 	go func() {
 		var e ended
-		e.read, e.write = Run(c.dst, c.src, m)
+		e.read, e.write = Run(c.dst, c.src, new(Source), m)
 		done <- e
 	}()
 	return done
@@ -197,7 +197,7 @@ func TestReadDeadline(t *testing.T) {
 		defer c.dst.CloseWrite()
 		m := &stopper{src: c.src}
 		for n := 0; ; n++ {
-			readErr, writeErr := Run(c.dst, c.src, m)
+			readErr, writeErr := Run(c.dst, c.src, new(Source), m)
 			if !errors.Is(readErr, os.ErrDeadlineExceeded) {
 				if !errors.Is(readErr, io.EOF) || writeErr != nil {
 					t.Errorf("ended by %v, %v", readErr, writeErr)
@@ -222,7 +222,7 @@ func TestToAnyConnection(t *testing.T) {
 	dst, out := net.Pipe()
 	go func() {
 		defer dst.Close()
-		if readErr, writeErr := Run(dst, src, new(gauge)); !errors.Is(readErr, io.EOF) || writeErr != nil {
+		if readErr, writeErr := Run(dst, src, new(Source), new(gauge)); !errors.Is(readErr, io.EOF) || writeErr != nil {
 			t.Errorf("%v, %v", readErr, writeErr)
 		}
 	}()
@@ -239,7 +239,7 @@ func TestToAnyConnection(t *testing.T) {
 	}()
 	go func() {
 		defer dst2.CloseWrite()
-		if readErr, writeErr := Run(dst2, far, new(gauge)); !errors.Is(readErr, io.EOF) || writeErr != nil {
+		if readErr, writeErr := Run(dst2, far, new(Source), new(gauge)); !errors.Is(readErr, io.EOF) || writeErr != nil {
 			t.Errorf("%v, %v", readErr, writeErr)
 		}
 	}()
@@ -252,22 +252,22 @@ func TestOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got string
-	n, err := Once(src, func(b []byte) error { got = string(b); return nil })
+	n, err := Once(src, new(Source), func(b []byte) error { got = string(b); return nil })
 	if n != 5 || err != nil || got != "hello" {
 		t.Errorf("%d, %v, %q", n, err, got)
 	}
 	in.CloseWrite()
-	if n, err := Once(src, nil); n != 0 || !errors.Is(err, io.EOF) {
+	if n, err := Once(src, new(Source), nil); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %d, %v", n, err)
 	}
 	wrong := errors.New("not this")
 	near, far := net.Pipe()
 	defer far.Close()
 	go func() { _, _ = near.Write([]byte("x")); near.Close() }()
-	if n, err := Once(far, func([]byte) error { return wrong }); n != 1 || !errors.Is(err, wrong) {
+	if n, err := Once(far, new(Source), func([]byte) error { return wrong }); n != 1 || !errors.Is(err, wrong) {
 		t.Errorf("%d, %v", n, err)
 	}
-	if n, err := Once(far, nil); n != 0 || !errors.Is(err, io.EOF) {
+	if n, err := Once(far, new(Source), nil); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("at the end of a pipe: %d, %v", n, err)
 	}
 }
@@ -279,7 +279,7 @@ func TestManyAtOnce(t *testing.T) {
 	for range 64 {
 		c := newCourse(t)
 		all.Go(func() {
-			Run(c.dst, c.src, new(gauge))
+			Run(c.dst, c.src, new(Source), new(gauge))
 			c.dst.CloseWrite()
 		})
 		c.send(data)
