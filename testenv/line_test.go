@@ -58,6 +58,9 @@ func TestLossOneWay(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			if test.up.Mean() != test.up.Share || test.down.Mean() != test.down.Share {
+				worldtest.Needs(t, worldtest.Bursts)
+			}
 			worldtest.Run(t, func(t *testing.T) {
 				s := newScene(t, testenv.ISPConfig{Latency: 10 * time.Millisecond})
 				h, _ := s.cloud.Host(netip.Addr{})

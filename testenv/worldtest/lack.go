@@ -18,6 +18,8 @@ const (
 	Names Lack = "rules for names: nftables does not look into what flows carry"
 	// Latency needs a queueing discipline that holds packets back.
 	Latency Lack = "latency: this kernel has no netem, so that round trips take next to no time"
+	// Bursts are losses that come together.
+	Bursts Lack = "loss in bursts: nftables draws for each packet alone"
 	// Queues are bottlenecks that packets wait in.
 	Queues Lack = "bottlenecks: there is no queue of a given rate and size that all who share a line wait in"
 	// Hours pass where time is virtual.
