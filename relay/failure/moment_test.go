@@ -10,6 +10,7 @@ import (
 
 	"github.com/paperplane-relay/paperplane/testenv"
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/worldtest"
 )
 
 // TestPrefixesLostUnderFlights loses two of the four prefixes while requests are
@@ -37,7 +38,7 @@ func TestPrefixesLostUnderFlights(t *testing.T) {
 		{"transfer", 0, 2 * time.Second},
 	}
 	pauses := []time.Duration{0, 600 * time.Millisecond, 1200 * time.Millisecond}
-	if raceDetector {
+	if raceDetector || brief() {
 		pauses = pauses[1:2]
 	}
 	for _, s := range suites() {
@@ -46,6 +47,9 @@ func TestPrefixesLostUnderFlights(t *testing.T) {
 				for _, second := range acts {
 					t.Run(fmt.Sprintf("%s/%s/%s then %s", s.name, m.name, first.name, second.name), func(t *testing.T) {
 						t.Parallel()
+						if m.connect > 0 {
+							worldtest.Needs(t, worldtest.Latency)
+						}
 						for _, pause := range pauses {
 							lostUnderFlights(t, s, m.connect, m.answer, first.do, second.do, pause)
 						}
@@ -59,7 +63,7 @@ func TestPrefixesLostUnderFlights(t *testing.T) {
 func lostUnderFlights(t *testing.T, s suite, connect, answer time.Duration, first, second blocker.Action, pause time.Duration) {
 	t.Helper()
 	o := options{suite: s, active: 16, quiet: true, adjust: func(a *arena) {
-		slow := a.world.Destination("slow.lab", testenv.DestinationConfig{Latency: connect / 2})
+		slow := a.world.Destination("slow.lab", testenv.DestinationConfig{Latency: worldtest.Far(connect / 2)})
 		for _, port := range []uint16{80, 443, 9} {
 			serve(t, slow, port, func(c net.Conn) {
 				if _, err := c.Read(make([]byte, 4096)); err == nil {

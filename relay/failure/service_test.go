@@ -96,7 +96,7 @@ func TestDestinationDown(t *testing.T) {
 
 func TestDestinationSlow(t *testing.T) {
 	inSuites(t, func(a *arena) {
-		slow := a.world.Destination("slow.lab", testenv.DestinationConfig{Latency: 900 * time.Millisecond})
+		slow := a.world.Destination("slow.lab", testenv.DestinationConfig{Latency: worldtest.Far(900 * time.Millisecond)})
 		for _, port := range []uint16{80, 443, 9} {
 			serve(a.t, slow, port, func(c net.Conn) {
 				_, _ = c.Read(make([]byte, 4096))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/paperplane-relay/paperplane/relay"
 	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/worldtest"
 )
 
 // suite is what a request sends.
@@ -21,13 +22,23 @@ type suite struct {
 	replay relay.Replay
 }
 
+// suites are those that tests are repeated for.
 func suites() []suite {
-	return []suite{
+	all := []suite{
 		{name: "A/GET", port: "80", flight: []byte("GET / HTTP/1.1\r\nHost: site.lab\r\n\r\n")},
 		{name: "A/TLS", port: "443", flight: clientHello("site.lab")},
 		{name: "B", port: "9", flight: []byte("?"), replay: relay.Always},
 	}
+	if brief() {
+		return all[:1]
+	}
+	return all
 }
+
+// brief reports whether there is only time for each test once: where time is real
+// and -short is set. What is sent and how many
+// endpoints there are is no matter of the backend.
+func brief() bool { return worldtest.RealTime() && testing.Short() }
 
 // clientHello is the first flight of a real TLS client.
 func clientHello(name string) []byte {

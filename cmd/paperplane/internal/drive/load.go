@@ -51,8 +51,23 @@ type Load struct {
 	all     sync.WaitGroup
 
 	mu     sync.Mutex
-	failed []error
+	failed []Failure
 }
+
+// Failure is a request that has failed.
+type Failure struct {
+	// Began and Took are when it was begun, and how long it was until it failed.
+	Began time.Time
+	Took  time.Duration
+	// Err may be an ErrUnfinished.
+	Err error
+}
+
+// Error implements error.
+func (f Failure) Error() string { return fmt.Sprintf("after %v: %v", f.Took, f.Err) }
+
+// Unwrap returns Err.
+func (f Failure) Unwrap() error { return f.Err }
 
 // Start begins to send requests. Stop it.
 func (r Requests) Start() *Load {
@@ -84,7 +99,7 @@ func (l *Load) request(n int) {
 	if err != nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.failed = append(l.failed, fmt.Errorf("request %d failed after %v: %w", n, time.Duration(took), err))
+		l.failed = append(l.failed, Failure{began, time.Duration(took), fmt.Errorf("request %d failed: %w", n, err)})
 	}
 }
 
@@ -141,14 +156,14 @@ func (l *Load) Again() int64 { return l.again.Load() }
 func (l *Load) Slowest() time.Duration { return time.Duration(l.slowest.Load()) }
 
 // Failures are what went wrong so far.
-func (l *Load) Failures() []error {
+func (l *Load) Failures() []Failure {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.failed)
 }
 
 // TakeFailures is Failures, which are forgotten.
-func (l *Load) TakeFailures() []error {
+func (l *Load) TakeFailures() []Failure {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	failed := l.failed

@@ -288,12 +288,12 @@ func (f *field) cutsOnly(lost []*drive.Stream, since time.Time, within time.Dura
 func (f *field) goOn(but []*drive.Stream) {
 	f.t.Helper()
 	ended := 0
-	for _, s := range f.streams {
+	before := drive.Words(f.streams)
+	for i, s := range f.streams {
 		if slices.Contains(but, s) {
 			continue
 		}
-		before := s.Echoed.Load()
-		drive.Eventually(f.t, "the streams that are left go on", func() bool { return s.Cut() || s.Echoed.Load() > before })
+		drive.Eventually(f.t, "the streams that are left go on", func() bool { return s.Cut() || s.Echoed.Load() > before[i] })
 		if s.Cut() {
 			ended++
 			_, err := s.Ended()
