@@ -1,0 +1,191 @@
+package conformance
+
+import (
+	"github.com/paperplane-relay/paperplane/testenv/blocker"
+)
+
+// What is wanted of a side.
+var absent = Want{End: Absent}
+
+func silence(bytes Range) Want             { return Want{Silence, Never, bytes} }
+func complete(w When, bytes Range) Want    { return Want{Complete, w, bytes} }
+func ends(e End, w When, bytes Range) Want { return Want{e, w, bytes} }
+
+// What has been read, by the client or by the server: nothing, the request, the
+// first part, all.
+var (
+	nothing  = exactly(0)
+	question = exactly(asked)
+	part     = exactly(first)
+	all      = exactly(whole)
+)
+
+// troubles is the table, as the kernel does it.
+func troubles() []Trouble {
+	return []Trouble{
+		{Name: "none", begin: nothingHappens, rows: []row{
+			{at: Before, client: complete(AtOnce, all), server: complete(AtOnce, question)},
+			{at: Handshake, client: complete(AtOnce, all), server: complete(AtOnce, question)},
+			{at: Down, client: complete(AtOnce, all), server: complete(AtOnce, question)},
+			{at: Up, client: complete(AtOnce, nothing), server: complete(AtOnce, all)},
+			{at: Idle, client: silence(part), server: silence(question)},
+			{at: Kept, client: silence(part), server: silence(question)},
+		}},
+		{Name: "drop", Rule: when(blocker.Both, blocker.Drop()), rows: lost()},
+		{Name: "cut", begin: cut, rows: lost()},
+		{Name: "drop, up only", Rule: when(blocker.Up, blocker.Drop()), rows: []row{
+			{at: Before, client: silence(nothing), server: absent},
+			{at: Handshake, client: silence(nothing), server: silence(nothing)},
+			{at: Down, client: silence(between(first+1, whole)), server: silence(question)},
+			{at: Up, client: silence(nothing), server: silence(part)},
+			{at: Idle, client: silence(part), server: silence(question)},
+			{at: Kept, client: ends(TimedOut, Seconds, part), server: silence(question)},
+			{at: LiftedBefore, client: complete(Second, all), server: complete(Second, question)},
+			{at: LiftedDown, client: complete(Second, all), server: complete(Second, question)},
+		}},
+		{Name: "drop, down only", Rule: when(blocker.Down, blocker.Drop()), rows: []row{
+			{at: Before, client: silence(nothing), server: absent},
+			{at: Handshake, client: silence(nothing), server: silence(question)},
+			{at: Down, client: silence(part), server: silence(question)},
+			{at: Up, client: silence(nothing), server: silence(between(first+1, whole))},
+			{at: Idle, client: silence(part), server: silence(question)},
+			{at: Kept, client: ends(TimedOut, Seconds, part), server: ends(Reset, Seconds, question)},
+			{at: LiftedBefore, client: complete(Second, all), server: complete(Second, question)},
+			{at: LiftedDown, client: complete(Second, all), server: complete(Second, question)},
+		}},
+		{Name: "reset", Rule: when(blocker.Both, blocker.Reset()), rows: resets()},
+		{Name: "reject", Rule: when(blocker.Both, blocker.Reject()), rows: []row{
+			{at: Before, client: ends(Unreachable, AtOnce, nothing), server: absent},
+			{at: Handshake, client: silence(nothing), server: silence(nothing)},
+			{at: Down, client: silence(part), server: silence(question)},
+			{at: Up, client: silence(nothing), server: silence(part)},
+			{at: Idle, client: silence(part), server: silence(question)},
+			{at: Kept, client: ends(Unreachable, Seconds, part), server: silence(question)},
+			{at: LiftedDown, client: complete(Second, all), server: complete(Second, question)},
+		}},
+		{Name: "freeze 16 KiB", Rule: when(blocker.Both, blocker.Freeze(16<<10)), rows: []row{
+			{at: Before, client: silence(frozen), server: silence(question)},
+			{at: Handshake, client: silence(frozen), server: silence(question)},
+			{at: Down, client: silence(frozen), server: silence(question)},
+			{at: Up, client: silence(nothing), server: silence(frozen)},
+			{at: Idle, client: silence(part), server: silence(question)},
+			{at: Kept, client: silence(part), server: silence(question)},
+			{at: LiftedBefore, client: complete(Second, all), server: complete(Second, question)},
+			{at: LiftedDown, client: complete(Second, all), server: complete(Second, question)},
+		}},
+		{Name: "freeze 16 KiB, down", Rule: when(blocker.Both, blocker.Freeze(16<<10).Counting(blocker.Down)), rows: []row{
+			{at: Before, client: silence(frozen), server: silence(question)},
+			{at: Down, client: silence(frozen), server: silence(question)},
+			{at: Up, client: complete(AtOnce, nothing), server: complete(AtOnce, all)},
+		}},
+		{Name: "freeze 16 KiB, up", Rule: when(blocker.Both, blocker.Freeze(16<<10).Counting(blocker.Up)), rows: []row{
+			{at: Before, client: complete(AtOnce, all), server: complete(AtOnce, question)},
+			{at: Down, client: complete(AtOnce, all), server: complete(AtOnce, question)},
+			{at: Up, client: silence(nothing), server: silence(frozen)},
+		}},
+		{Name: "freeze 25 packets", Rule: when(blocker.Both, blocker.FreezePackets(25)), rows: []row{
+			{at: Before, client: silence(frozenPackets), server: silence(question)},
+			{at: Handshake, client: silence(frozenPackets), server: silence(question)},
+			{at: Down, client: silence(frozenPackets), server: silence(question)},
+			{at: Up, client: silence(nothing), server: silence(frozenPackets)},
+			{at: Idle, client: silence(part), server: silence(question)},
+		}},
+		{Name: "police 128 KiB/s", Rule: when(blocker.Both, blocker.Police(128<<10)), rows: []row{
+			{at: Before, client: complete(Second, all), server: complete(Sometime, question)},
+			{at: Handshake, client: complete(Second, all), server: complete(Sometime, question)},
+			{at: Down, client: complete(Second, all), server: complete(Sometime, question)},
+			{at: Up, client: complete(Sometime, nothing), server: complete(Second, all)},
+			{at: Idle, client: silence(part), server: silence(question)},
+			{at: Kept, client: silence(part), server: silence(question)},
+		}},
+		{Name: "loss 5 %", begin: lossy, rows: []row{
+			{at: Before, client: complete(Sometime, all), server: complete(Sometime, question)},
+			{at: Handshake, client: complete(Sometime, all), server: complete(Sometime, question)},
+			{at: Down, client: complete(Sometime, all), server: complete(Sometime, question)},
+			{at: Up, client: complete(Sometime, nothing), server: complete(Sometime, all)},
+			{at: Idle, client: silence(part), server: silence(question)},
+		}},
+		{Name: "name listed", Rule: &blocker.Rule{When: blocker.When{Names: []string{name}}, Do: blocker.Reset()}, Unsupported: true, rows: []row{
+			{at: Before, client: ends(Reset, AtOnce, nothing), server: ends(Reset, AtOnce, nothing)},
+			{at: Handshake, client: ends(Reset, AtOnce, nothing), server: ends(Reset, AtOnce, nothing)},
+		}},
+		{Name: "portal", begin: portal(false), rows: []row{
+			{at: Before, client: ends(EOF, AtOnce, from(1)), server: absent},
+			{at: Handshake, client: silence(nothing), server: silence(nothing)},
+			{at: Down, client: silence(part), server: silence(question)},
+			{at: Up, client: silence(nothing), server: silence(part)},
+			{at: Idle, client: silence(part), server: silence(question)},
+			{at: Kept, client: ends(TimedOut, Seconds, part), server: silence(question)},
+			{at: LiftedDown, client: complete(Second, all), server: complete(Second, question)},
+		}},
+		{Name: "portal that resets", begin: portal(true), rows: append([]row{
+			{at: Before, client: ends(EOF, AtOnce, from(1)), server: absent},
+		}, resets()[1:6]...)},
+		{Name: "host vanished", begin: vanish, rows: []row{
+			{at: Before, client: silence(nothing), server: absent},
+			{at: Handshake, client: silence(nothing), server: ends(Closed, AtOnce, nothing)},
+			{at: Down, client: silence(part), server: ends(Closed, AtOnce, question)},
+			{at: Up, client: silence(nothing), server: ends(Closed, AtOnce, part)},
+			{at: Idle, client: silence(part), server: ends(Closed, AtOnce, question)},
+			{at: Kept, client: ends(TimedOut, Seconds, part), server: ends(Closed, AtOnce, question)},
+		}},
+		{Name: "process killed", begin: stop, rows: []row{
+			{at: Before, client: ends(Refused, AtOnce, nothing), server: absent},
+			{at: Handshake, client: ends(Reset, AtOnce, nothing), server: ends(Closed, AtOnce, nothing)},
+			{at: Down, client: ends(Reset, AtOnce, part), server: ends(Closed, AtOnce, question)},
+			{at: Up, client: ends(Reset, AtOnce, nothing), server: ends(Closed, AtOnce, part)},
+			{at: Idle, client: ends(Reset, AtOnce, part), server: ends(Closed, AtOnce, question)},
+			{at: Kept, client: ends(Reset, AtOnce, part), server: ends(Closed, AtOnce, question)},
+		}},
+		{Name: "process hangs", begin: hang, rows: []row{
+			{at: Before, client: silence(nothing), server: absent},
+			{at: Handshake, client: silence(nothing), server: silence(nothing)},
+			{at: Down, client: silence(part), server: silence(question)},
+			{at: Up, client: complete(AtOnce, nothing), server: silence(part)},
+			{at: Idle, client: silence(part), server: silence(question)},
+			{at: Kept, client: silence(part), server: silence(question)},
+			{at: LiftedBefore, client: complete(AtOnce, all), server: complete(AtOnce, question)},
+			{at: LiftedDown, client: complete(AtOnce, all), server: complete(AtOnce, question)},
+		}},
+		{Name: "closed port", begin: closePort, unserved: true, rows: []row{
+			{at: Before, client: ends(Refused, AtOnce, nothing), server: absent},
+			{at: Handshake, client: ends(Reset, AtOnce, nothing), server: absent},
+		}},
+	}
+}
+
+// lost is what becomes of a connection whose packets get lost, both ways.
+func lost() []row {
+	return []row{
+		{at: Before, client: silence(nothing), server: absent},
+		{at: Handshake, client: silence(nothing), server: silence(nothing)},
+		{at: Down, client: silence(part), server: silence(question)},
+		{at: Up, client: silence(nothing), server: silence(part)},
+		{at: Idle, client: silence(part), server: silence(question)},
+		{at: Kept, client: ends(TimedOut, Seconds, part), server: silence(question)},
+		{at: LiftedBefore, client: complete(Second, all), server: complete(Second, question)},
+		{at: LiftedDown, client: complete(Second, all), server: complete(Second, question)},
+	}
+}
+
+// resets is what becomes of one whose packets are answered by RST.
+func resets() []row {
+	return []row{
+		{at: Before, client: ends(Refused, AtOnce, nothing), server: absent},
+		{at: Handshake, client: ends(Reset, AtOnce, nothing), server: ends(Reset, AtOnce, nothing)},
+		{at: Down, client: ends(Reset, AtOnce, part), server: ends(Reset, AtOnce, question)},
+		{at: Up, client: ends(Reset, AtOnce, nothing), server: ends(Reset, AtOnce, part)},
+		{at: Idle, client: silence(part), server: silence(question)},
+		{at: Kept, client: ends(Reset, Second, part), server: ends(Reset, Second, question)},
+		{at: LiftedDown, client: ends(Reset, AtOnce, part), server: ends(Reset, AtOnce, question)},
+	}
+}
+
+var (
+	// frozen is what arrives under a freeze at 16 KiB. The kernel counts headers
+	// too, and stops at whole packets.
+	frozen = between(11<<10, 16<<10)
+	// frozenPackets is what 25 packets carry at most, of which the request is
+	// one.
+	frozenPackets = between(first, 25*1460)
+)
