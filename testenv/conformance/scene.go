@@ -100,23 +100,30 @@ func (s *scene) dialSeen(began time.Time) (seen Seen) {
 
 // open makes a connection, whose server is not attended to if it is unserved.
 func (s *scene) open(unserved bool) error {
+	client, server, err := s.connect(unserved)
+	if client != nil {
+		s.client = attend(client, whole, s.bell)
+	}
+	if server != nil {
+		s.server = attend(server, 0, s.bell)
+	}
+	return err
+}
+
+// connect makes a connection, and has it accepted if it is served.
+func (s *scene) connect(unserved bool) (client, server net.Conn, err error) {
 	s.dial()
-	select {
-	case c := <-s.dialled:
-		s.client = attend(c, whole, s.bell)
-	case <-time.After(Patience):
-		return errors.New("no connection before the trouble")
+	patience := time.NewTimer(Patience)
+	defer patience.Stop()
+	for client == nil || server == nil && !unserved {
+		select {
+		case client = <-s.dialled:
+		case server = <-s.accepted:
+		case <-patience.C:
+			return client, server, fmt.Errorf("no connection before the trouble: %w", s.refusal)
+		}
 	}
-	if unserved {
-		return nil
-	}
-	select {
-	case c := <-s.accepted:
-		s.server = attend(c, 0, s.bell)
-	case <-time.After(Patience):
-		return errors.New("nothing accepted before the trouble")
-	}
-	return nil
+	return client, server, nil
 }
 
 func (s *scene) ring() {

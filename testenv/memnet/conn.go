@@ -46,6 +46,7 @@ type Conn struct {
 
 	// What the kernel knows. See send.go and receive.go.
 	err   error // what the connection has failed with
+	told  bool  // the process has been told so
 	soft  error // an ICMP error that did not end it
 	ghost bool  // the machine is gone
 	doom  instant
@@ -116,7 +117,8 @@ func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.peer().a
 // Read waits for data. Its errors are those of a TCP socket: io.EOF after the
 // peer's end of stream, ECONNRESET, ETIMEDOUT, os.ErrDeadlineExceeded,
 // net.ErrClosed, all but the first in a *net.OpError. What has come in before a
-// failure can still be read.
+// failure can still be read. As on a kernel, a failure is told once, to whoever
+// reads or writes first: after that Read returns io.EOF, and Write EPIPE.
 func (c *Conn) Read(p []byte) (int, error) {
 	c.l.mu.Lock()
 	defer c.l.mu.Unlock()
@@ -170,7 +172,10 @@ func (c *Conn) awaitData(nothing bool) error {
 			return nil
 		case c.readShut || c.ended():
 			return io.EOF
+		case c.told:
+			return io.EOF
 		case c.err != nil:
+			c.told = true
 			return c.opError("read", c.err)
 		}
 		c.reading++
@@ -227,9 +232,12 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 			return n, c.opError("write", net.ErrClosed)
 		case c.writeBy != never && now >= c.writeBy:
 			return n, c.opError("write", os.ErrDeadlineExceeded)
-		case c.err != nil:
+		case n == len(p) && n > 0:
+			return n, nil // what comes of it is for the next call
+		case c.err != nil && !c.told:
+			c.told = true
 			return n, c.opError("write", c.err)
-		case c.fin:
+		case c.err != nil || c.fin:
 			return n, c.opError("write", syscall.EPIPE)
 		case n == len(p):
 			return n, nil
