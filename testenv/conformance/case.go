@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
@@ -71,7 +72,7 @@ type Pair struct{ Client, Server Want }
 
 // holds reports whether it was so.
 func (p Pair) holds(o Outcome, kernel bool) bool {
-	return p.Client.Holds(o.Client, kernel) && p.Server.Holds(o.Server, kernel)
+	return p.Client.holds(o.Client, kernel) && p.Server.holds(o.Server, kernel)
 }
 
 // Case is a trouble at a moment.
@@ -111,18 +112,18 @@ type row struct {
 	because        string
 }
 
-// Cases is the table, trouble by trouble.
-func Cases() (cases []Case) {
+// cases is the table, trouble by trouble.
+func cases() (table []Case) {
 	all := troubles()
 	for n := range all {
 		for _, r := range all[n].rows {
-			cases = append(cases, Case{
+			table = append(table, Case{
 				Trouble: &all[n], Moment: r.at, Pair: Pair{r.client, r.server},
 				Memory: r.memory, Because: r.because,
 			})
 		}
 	}
-	return cases
+	return table
 }
 
 // Name is the case's, for people.
@@ -143,18 +144,26 @@ func (c *Case) wanted(kernel bool) Pair {
 	return c.Pair
 }
 
-// Holds reports whether a backend has done what the table says of it.
-func (c *Case) Holds(o Outcome, kernel bool) bool {
-	if kernel && c.Trouble.Unsupported || o.Unsupported {
-		return kernel && c.Trouble.Unsupported && o.Unsupported
+// differs tells how an outcome is not what the table says of that backend, or is
+// empty.
+func (c *Case) differs(o Outcome, kernel bool) string {
+	want := c.wanted(kernel)
+	switch {
+	case kernel && c.Trouble.Unsupported && o.Unsupported:
+		return ""
+	case kernel && c.Trouble.Unsupported:
+		return "it should have said that it cannot do it"
+	case o.Unsupported:
+		return "it says that it cannot do it"
+	case want.holds(o, kernel):
+		return ""
 	}
-	return c.wanted(kernel).holds(o, kernel)
+	return fmt.Sprintf("client: %v, want %v; server: %v, want %v", o.Client, want.Client, o.Server, want.Server)
 }
 
-// Late reports whether there is nothing wrong with an outcome but that a side
-// saw the right thing late, as it does on a busy machine.
-func (c *Case) Late(o Outcome) bool {
-	client := c.Client.Holds(o.Client, true)
-	server := c.Server.Holds(o.Server, true)
-	return (client || c.Client.late(o.Client)) && (server || c.Server.late(o.Server)) && !(client && server)
+// late reports whether nothing is wrong with what a kernel did but that a side
+// saw the right thing late, as on a busy machine.
+func (c *Case) late(o Outcome) bool {
+	client, server := c.Client.holds(o.Client, true), c.Server.holds(o.Server, true)
+	return !(client && server) && (client || c.Client.late(o.Client)) && (server || c.Server.late(o.Server))
 }

@@ -1,6 +1,10 @@
 package conformance_test
 
 import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -8,18 +12,37 @@ import (
 	"github.com/paperplane-relay/paperplane/testenv/conformance"
 )
 
+var out = flag.String("out", "", "directory for conformance.txt")
+
+// Both backends do what the table says of them.
 func TestConformance(t *testing.T) {
-	for _, c := range conformance.Cases() {
-		t.Run(c.Name(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				o, err := conformance.Play(&c, testenv.Memory)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !c.Holds(o, false) {
-					t.Errorf("client: %v; want %v\nserver: %v; want %v", o.Client, c.Client, o.Server, c.Server)
-				}
-			})
-		})
+	r := conformance.New()
+	check(t, r.Play(testenv.Memory, func(play func()) {
+		synctest.Test(t, func(*testing.T) { play() })
+	}))
+	for _, wrong := range r.Wrong() {
+		t.Error(wrong)
+	}
+	var b strings.Builder
+	if err := r.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + b.String())
+	if *out != "" {
+		if err := os.MkdirAll(*out, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(*out, "conformance.txt"), []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func check(t *testing.T, failed map[string]error) {
+	t.Helper()
+	for name, err := range failed {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

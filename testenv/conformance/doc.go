@@ -2,18 +2,18 @@
 // network in memory, which is what we believe of networks, and the kernel's, which
 // is one.
 //
-// [Cases] is a table: a [Trouble] (a rule, an outage, a machine that fails) and the
+// Its table has for each case a [Trouble] (a rule, an outage, a machine that fails) and the
 // [Moment] at which it begins, and what each side of a connection sees of it then:
 // how its stream ends, when, and after how many bytes. What is expected is stated
-// once, as the kernel does it. [Play] plays a case in a world of either backend;
-// both are measured against the same row. Where memory is known to do otherwise, the
+// once, as the kernel does it; both backends are measured against the same row. Where memory is known to do otherwise, the
 // row says how, and why.
 //
 // Times are compared by their order of magnitude: at once, about a second, silence
 // for as long as one looks. A busy machine can make anything late, so on a kernel
 // something that must come is waited for, and is only held to have come too early.
 //
-// [FlowCases] compare what the transport tells of a stream that has stopped,
-// [ErrorCases] which error comes first and what comes after it, [Measure] how long
-// things take where packets are lost by lot. [Report] writes it all as text.
+// A [FlowCase] compares what the transport tells of a stream that has stopped, an
+// [ErrorCase] which error comes first and what comes after it; [Losses] is how long
+// things take where packets are lost by lot. A [Report] plays it all, and writes it
+// as text.
 package conformance

@@ -22,8 +22,6 @@ type Step struct {
 	Server bool
 	Do     Op
 	Want   string // "" if it does not matter
-	// Memory is what the network in memory says in its place; "" if the same.
-	Memory string
 }
 
 // Op is a call.
@@ -61,8 +59,8 @@ func (s Step) String() string {
 	return "client " + s.Do.String()
 }
 
-// ErrorCases are the sequences.
-func ErrorCases() []ErrorCase {
+// errorCases are the sequences.
+func errorCases() []ErrorCase {
 	client := func(do Op, want string) Step { return Step{Do: do, Want: want} }
 	server := func(do Op) Step { return Step{Server: true, Do: do} }
 	return []ErrorCase{
@@ -93,8 +91,8 @@ func ErrorCases() []ErrorCase {
 	}
 }
 
-// PlayErrors makes the calls in a world of a backend, and returns what each said.
-func PlayErrors(c *ErrorCase, on testenv.Backend) (said []string, err error) {
+// play makes the calls in a world of a backend, and returns what each said.
+func (c *ErrorCase) play(on testenv.Backend) (said []string, err error) {
 	s, err := newScene(on, false)
 	if err != nil {
 		return nil, err
@@ -116,16 +114,12 @@ func PlayErrors(c *ErrorCase, on testenv.Backend) (said []string, err error) {
 	return said, s.close()
 }
 
-// Differs tells of the first step at which a backend did not do what the table
-// says of it, or is empty.
-func (c *ErrorCase) Differs(said []string, kernel bool) string {
+// differs tells of the first step at which a backend did not do what the table
+// says, or is empty.
+func (c *ErrorCase) differs(said []string) string {
 	for n, s := range c.Steps {
-		want := s.Want
-		if !kernel && s.Memory != "" {
-			want = s.Memory
-		}
-		if want != "" && said[n] != want {
-			return fmt.Sprintf("%v: %s; want %s", s, said[n], want)
+		if s.Want != "" && said[n] != s.Want {
+			return fmt.Sprintf("%v: %s, want %s", s, said[n], s.Want)
 		}
 	}
 	return ""

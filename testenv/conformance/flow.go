@@ -67,8 +67,8 @@ var (
 	heardLately  = between(0, look.Milliseconds()-1000)
 )
 
-// FlowCases are those that a relay has to tell apart.
-func FlowCases() []FlowCase {
+// flowCases are those that a relay has to tell apart.
+func flowCases() []FlowCase {
 	drop := Trouble{Rule: when(blocker.Both, blocker.Drop())}
 	freeze := Trouble{Rule: when(blocker.Both, blocker.Freeze(16<<10))}
 	return []FlowCase{
@@ -85,14 +85,14 @@ func FlowCases() []FlowCase {
 // Flows is what both sides were told.
 type Flows struct{ Client, Server policy.Flow }
 
-// PlayFlow plays a case in a world of a backend. It takes some seconds.
-func PlayFlow(c *FlowCase, on testenv.Backend) (f Flows, err error) {
+// play plays a case in a world of a backend. It takes some seconds.
+func (c *FlowCase) play(on testenv.Backend) (f Flows, err error) {
 	s, err := newScene(on, false)
 	if err != nil {
 		return f, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	p := play{scene: s, Case: &Case{Trouble: &c.trouble, Moment: c.at}}
+	p := performance{scene: s, Case: &Case{Trouble: &c.trouble, Moment: c.at}}
 	if err := p.open(false); err != nil {
 		return f, err
 	}
@@ -125,8 +125,8 @@ func PlayFlow(c *FlowCase, on testenv.Backend) (f Flows, err error) {
 	return f, nil
 }
 
-// Differs names what is out of its bounds, or is empty.
-func (w FlowWant) Differs(f policy.Flow) string {
+// differs names what is out of its bounds, or is empty.
+func (w FlowWant) differs(f policy.Flow) string {
 	var wrong []string
 	for _, n := range []struct {
 		name string

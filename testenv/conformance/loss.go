@@ -19,6 +19,7 @@ import (
 // some connections, and a long download.
 const (
 	object   = 64 << 10
+	download = 4 << 20
 	streams  = 8
 	requests = 40 // on each
 )
@@ -58,9 +59,12 @@ func (l *Losses) Quantile(q float64) time.Duration {
 	return l.Took[min(int(q*float64(len(l.Took))), len(l.Took)-1)]
 }
 
-// Measure makes the requests in a world of a backend whose ISP loses a share of
-// the packets, and downloads a number of bytes.
-func Measure(share float64, download int, on testenv.Backend) (l Losses, err error) {
+// shares are those of the packets that are lost.
+func shares() []float64 { return []float64{.01, .05} }
+
+// measure makes the requests in a world of a backend whose ISP loses a share of
+// the packets, and then the download.
+func measure(share float64, on testenv.Backend) (l Losses, err error) {
 	w, err := testenv.Open(testenv.Config{Seed: 7, Backend: on})
 	if err != nil {
 		return l, err

@@ -9,16 +9,15 @@ import (
 	"github.com/paperplane-relay/paperplane/testenv"
 )
 
-// Play plays a case in a world of a backend, and returns what both sides saw. It
-// takes some seconds; in memory it can be called in a testing/synctest bubble. An
-// error means that it could not be played.
-func Play(c *Case, on testenv.Backend) (o Outcome, err error) {
+// play plays a case in a world of a backend, and returns what both sides saw. It
+// takes some seconds. An error means that it could not be played.
+func (c *Case) play(on testenv.Backend) (o Outcome, err error) {
 	s, err := newScene(on, c.Trouble.unserved)
 	if err != nil {
 		return o, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	p := play{scene: s, Case: c, want: c.wanted(on == testenv.Kernel)}
+	p := performance{scene: s, Case: c, want: c.wanted(on == testenv.Kernel)}
 	switch c.Moment {
 	case Before, LiftedBefore:
 		err = p.dialUnder()
@@ -32,7 +31,7 @@ func Play(c *Case, on testenv.Backend) (o Outcome, err error) {
 }
 
 // dialUnder has the trouble begin before the client dials.
-func (p *play) dialUnder() error {
+func (p *performance) dialUnder() error {
 	if err := p.begin(); err != nil {
 		return err
 	}
@@ -46,7 +45,7 @@ func (p *play) dialUnder() error {
 }
 
 // streamUnder has it begin when the connection is open.
-func (p *play) streamUnder() error {
+func (p *performance) streamUnder() error {
 	if err := p.open(p.Trouble.unserved); err != nil {
 		return err
 	}
@@ -74,7 +73,7 @@ func (p *play) streamUnder() error {
 }
 
 // prepare has said what comes before the trouble.
-func (p *play) prepare() error {
+func (p *performance) prepare() error {
 	switch p.Moment {
 	case Before, Handshake, LiftedBefore:
 		return nil
@@ -117,8 +116,8 @@ type keeper interface {
 
 func never() bool { return false }
 
-// play is a case that is being played.
-type play struct {
+// performance is a case that is being played.
+type performance struct {
 	*scene
 	*Case
 	want    Pair
@@ -128,14 +127,14 @@ type play struct {
 }
 
 // begin has the trouble begin.
-func (p *play) begin() (err error) {
+func (p *performance) begin() (err error) {
 	p.end, err = p.Trouble.befall(p.scene)
 	p.began = time.Now()
 	return err
 }
 
 // lift has it end, if it is to.
-func (p *play) lift() error {
+func (p *performance) lift() error {
 	if !p.Moment.lifted() {
 		return nil
 	}
@@ -145,7 +144,7 @@ func (p *play) lift() error {
 }
 
 // watch waits for what both sides are to see, and on, if there is to be silence.
-func (p *play) watch() {
+func (p *performance) watch() {
 	if p.want.Client.silent() || p.want.Server.silent() {
 		p.until(Watch, never)
 	}
@@ -162,7 +161,7 @@ func (w Want) silent() bool { return w.End == Silence || w.End == Absent }
 func (w Want) reached(s Seen) bool { return s.End.tells() >= w.End.tells() }
 
 // until waits until something is so, for d at most, while both sides go on.
-func (p *play) until(d time.Duration, so func() bool) {
+func (p *performance) until(d time.Duration, so func() bool) {
 	p.await(d, func() bool {
 		if p.proceed != nil {
 			p.proceed()
@@ -172,7 +171,7 @@ func (p *play) until(d time.Duration, so func() bool) {
 }
 
 // download lets whoever is connected say what is next.
-func (p *play) download() {
+func (p *performance) download() {
 	select {
 	case c := <-p.dialled:
 		p.client = attend(c, whole, p.bell)
@@ -188,7 +187,7 @@ func (p *play) download() {
 }
 
 // outcome is what both sides have seen by now.
-func (p *play) outcome() (o Outcome) {
+func (p *performance) outcome() (o Outcome) {
 	o.Client, o.Server = p.client.seen(p.began), p.server.seen(p.began)
 	if p.client == nil {
 		o.Client = p.dialSeen(p.began)

@@ -38,7 +38,10 @@ type PlayedFlow struct {
 }
 
 // PlayedLosses is what was measured.
-type PlayedLosses struct{ Memory, Kernel *Losses }
+type PlayedLosses struct {
+	Share          float64
+	Memory, Kernel *Losses
+}
 
 // WriteText writes the report for people. A difference that the table gives no
 // reason for is marked by "!".
@@ -96,7 +99,7 @@ const (
 
 func (p *Played) grade() string {
 	switch {
-	case p.Memory != nil && !p.Case.Holds(*p.Memory, false), p.Kernel != nil && !p.Case.Holds(*p.Kernel, true):
+	case p.Memory != nil && p.Case.differs(*p.Memory, false) != "", p.Kernel != nil && p.Case.differs(*p.Kernel, true) != "":
 		return wrong
 	case p.Memory == nil || p.Kernel == nil:
 		return alone
@@ -170,7 +173,7 @@ func (r *Report) writeFlows(w io.Writer) {
 					of, want = f.Server, p.Case.Server
 				}
 				mark := ""
-				if want.Differs(of) != "" {
+				if want.differs(of) != "" {
 					mark = wrong
 				}
 				writeFlow(w, title, side, [...]string{"memory", "kernel"}[n], of, mark)

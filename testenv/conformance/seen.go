@@ -210,9 +210,9 @@ func (w Want) String() string {
 	return fmt.Sprintf("%v %v, %v", w.End, w.When, w.Bytes)
 }
 
-// Holds reports whether this is what was seen. On a kernel it may have come
+// holds reports whether this is what was seen. On a kernel it may have come
 // later.
-func (w Want) Holds(s Seen, kernel bool) bool {
+func (w Want) holds(s Seen, kernel bool) bool {
 	switch {
 	case w.End != s.End:
 		return false
