@@ -72,6 +72,9 @@ func (t *stream) carryUp() progress {
 	case writeErr != nil:
 		// What has come from the destination shall still reach the client;
 		// outbound sees the end behind it.
+		t.mu.Lock()
+		t.hear(writeErr)
+		t.mu.Unlock()
 	}
 	return over
 }
@@ -129,6 +132,7 @@ func (t *stream) send(b []byte) bool {
 	f.written += n
 	t.up.Add(int64(n))
 	t.server.stats.up.Add(int64(n))
+	t.hear(err)
 	for err != nil && t.number == number && !t.ended && !t.flowing {
 		t.turn.Wait()
 	}

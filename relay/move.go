@@ -19,6 +19,7 @@ func (t *stream) carryDown() progress {
 		return p
 	}
 	readErr, writeErr := t.pump(t.client, conn, outbound)
+	readErr = t.unmask(readErr)
 	switch {
 	case errors.Is(readErr, errParked):
 		return parked
@@ -52,6 +53,7 @@ func (t *stream) land() (net.Conn, progress) {
 			t.landed(int64(n))
 			return conn, over
 		}
+		err = t.unmask(err)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			// The limit of a half-closed stream is no reason to move, which would
 			// only double it.

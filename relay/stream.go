@@ -59,6 +59,7 @@ type stream struct {
 	conn      net.Conn // nil while dialling
 	endpoint  *pool.Endpoint
 	since     time.Time // when conn was granted
+	failure   error     // of conn, that a write was told of
 	number    int       // counts the values of conn
 	flowing   bool      // the first flight is over
 	ended     bool
@@ -132,7 +133,7 @@ func (t *stream) race(left departures) (grant, error) {
 func (t *stream) use(g grant) {
 	t.sources[outbound].Watch(g.conn)
 	t.mu.Lock()
-	t.conn, t.endpoint, t.since = g.conn, g.endpoint, time.Now()
+	t.conn, t.endpoint, t.since, t.failure = g.conn, g.endpoint, time.Now(), nil
 	t.number++
 	ended := t.ended
 	t.stir()
