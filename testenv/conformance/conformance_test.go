@@ -8,18 +8,43 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"go.uber.org/goleak"
+
 	"github.com/paperplane-relay/paperplane/testenv"
 	"github.com/paperplane-relay/paperplane/testenv/conformance"
+	"github.com/paperplane-relay/paperplane/testenv/kernel"
 )
 
 var out = flag.String("out", "", "directory for conformance.txt")
 
-// Both backends do what the table says of them.
+func TestMain(m *testing.M) {
+	os.Exit(kernel.Main(func() int {
+		code := m.Run()
+		if err := goleak.Find(); err != nil && code == 0 {
+			_, _ = os.Stderr.WriteString(err.Error() + "\n")
+			code = 1
+		}
+		return code
+	}))
+}
+
+// Both worlds do what the table says of them.
 func TestConformance(t *testing.T) {
 	r := conformance.New()
-	check(t, r.Play(testenv.Memory, func(play func()) {
-		synctest.Test(t, func(*testing.T) { play() })
-	}))
+	t.Run("memory", func(t *testing.T) {
+		check(t, r.Play(testenv.Memory, func(play func()) {
+			synctest.Test(t, func(*testing.T) { play() })
+		}))
+	})
+	t.Run("kernel", func(t *testing.T) {
+		if err := kernel.Supported(); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+		check(t, r.Play(testenv.Kernel, func(play func()) { play() }))
+	})
 	for _, wrong := range r.Wrong() {
 		t.Error(wrong)
 	}
@@ -29,12 +54,7 @@ func TestConformance(t *testing.T) {
 	}
 	t.Log("\n" + b.String())
 	if *out != "" {
-		if err := os.MkdirAll(*out, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(*out, "conformance.txt"), []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		write(t, "conformance.txt", b.String())
 	}
 }
 
@@ -44,5 +64,15 @@ func check(t *testing.T, failed map[string]error) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(*out, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(*out, name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
