@@ -18,12 +18,12 @@ const (
 )
 
 // What is said on a connection: the client asks, the server answers, first what
-// fits under every freeze, then more than any lets through. An upload is the same
+// fits under every freeze, then more than all buffers hold. An upload is the same
 // the other way.
 const (
 	asked = 100
 	first = 8 << 10
-	rest  = 128 << 10
+	rest  = 2 << 20
 	whole = first + rest
 )
 

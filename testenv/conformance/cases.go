@@ -60,8 +60,8 @@ func troubles() []Trouble {
 			{at: Down, client: silence(part), server: silence(question)},
 			{at: Up, client: silence(nothing), server: silence(part)},
 			{at: Idle, client: silence(part), server: silence(question)},
-			{at: Kept, client: ends(Unreachable, Seconds, part), server: silence(question)},
-			{at: LiftedDown, client: complete(Second, all), server: complete(Second, question)},
+			{at: Kept, client: ends(TimedOut, Seconds, part), server: silence(question)},
+			{at: LiftedDown, client: complete(AtOnce, all), server: complete(AtOnce, question)},
 		}},
 		{Name: "freeze 16 KiB", Rule: when(blocker.Both, blocker.Freeze(16<<10)), rows: []row{
 			{at: Before, client: silence(frozen), server: silence(question)},
@@ -84,13 +84,19 @@ func troubles() []Trouble {
 			{at: Up, client: silence(nothing), server: silence(frozen)},
 		}},
 		{Name: "freeze 25 packets", Rule: when(blocker.Both, blocker.FreezePackets(25)), rows: []row{
-			{at: Before, client: silence(frozenPackets), server: silence(question)},
-			{at: Handshake, client: silence(frozenPackets), server: silence(question)},
-			{at: Down, client: silence(frozenPackets), server: silence(question)},
-			{at: Up, client: silence(nothing), server: silence(frozenPackets)},
+			{at: Before, client: silence(packets), server: silence(question)},
+			{at: Handshake, client: silence(packets), server: silence(question)},
+			{
+				at: Down, client: silence(morePackets), server: silence(question),
+				memory: &Pair{silence(packets), silence(question)}, because: fromTheRule,
+			},
+			{
+				at: Up, client: silence(nothing), server: silence(morePackets),
+				memory: &Pair{silence(nothing), silence(packets)}, because: fromTheRule,
+			},
 			{at: Idle, client: silence(part), server: silence(question)},
 		}},
-		{Name: "police 128 KiB/s", Rule: when(blocker.Both, blocker.Police(128<<10)), rows: []row{
+		{Name: "police 1 MiB/s", Rule: when(blocker.Both, blocker.Police(1<<20)), rows: []row{
 			{at: Before, client: complete(Second, all), server: complete(Sometime, question)},
 			{at: Handshake, client: complete(Second, all), server: complete(Sometime, question)},
 			{at: Down, client: complete(Second, all), server: complete(Sometime, question)},
@@ -141,7 +147,7 @@ func troubles() []Trouble {
 			{at: Before, client: silence(nothing), server: absent},
 			{at: Handshake, client: silence(nothing), server: silence(nothing)},
 			{at: Down, client: silence(part), server: silence(question)},
-			{at: Up, client: complete(AtOnce, nothing), server: silence(part)},
+			{at: Up, client: silence(nothing), server: silence(part)},
 			{at: Idle, client: silence(part), server: silence(question)},
 			{at: Kept, client: silence(part), server: silence(question)},
 			{at: LiftedBefore, client: complete(AtOnce, all), server: complete(AtOnce, question)},
@@ -168,24 +174,53 @@ func lost() []row {
 	}
 }
 
-// resets is what becomes of one whose packets are answered by RST.
+// resets is what becomes of one whose packets are answered by RST: of the kernel's
+// two sides, the one that sends.
 func resets() []row {
+	both := func(w When, client, server Range) *Pair { return &Pair{ends(Reset, w, client), ends(Reset, w, server)} }
 	return []row{
 		{at: Before, client: ends(Refused, AtOnce, nothing), server: absent},
-		{at: Handshake, client: ends(Reset, AtOnce, nothing), server: ends(Reset, AtOnce, nothing)},
-		{at: Down, client: ends(Reset, AtOnce, part), server: ends(Reset, AtOnce, question)},
-		{at: Up, client: ends(Reset, AtOnce, nothing), server: ends(Reset, AtOnce, part)},
+		{
+			at: Handshake, client: ends(Reset, AtOnce, nothing), server: silence(nothing),
+			memory: both(AtOnce, nothing, nothing), because: oneSided,
+		},
+		{
+			at: Down, client: silence(part), server: ends(Reset, AtOnce, question),
+			memory: both(AtOnce, part, question), because: oneSided,
+		},
+		{
+			at: Up, client: ends(Reset, AtOnce, nothing), server: silence(part),
+			memory: both(AtOnce, nothing, part), because: oneSided,
+		},
 		{at: Idle, client: silence(part), server: silence(question)},
-		{at: Kept, client: ends(Reset, Second, part), server: ends(Reset, Second, question)},
-		{at: LiftedDown, client: ends(Reset, AtOnce, part), server: ends(Reset, AtOnce, question)},
+		{
+			at: Kept, client: ends(Reset, Second, part), server: silence(question),
+			memory: both(Second, part, question), because: oneSided,
+		},
+		{
+			at: LiftedDown, client: silence(part), server: ends(Reset, AtOnce, question),
+			memory: both(AtOnce, part, question), because: oneSided,
+		},
 	}
 }
+
+// Why memory does otherwise.
+const (
+	oneSided = "nftables answers a packet's sender, and only that: the other side is reset when it next sends. " +
+		"A blocker in the field sends RST to both, and so does memory."
+	fromTheRule = "nftables counts packets with payload in a bucket that is made with the rule. " +
+		"Memory counts them from the flow's first, as both do bytes."
+)
 
 var (
 	// frozen is what arrives under a freeze at 16 KiB. The kernel counts headers
 	// too, and stops at whole packets.
 	frozen = between(11<<10, 16<<10)
-	// frozenPackets is what 25 packets carry at most, of which the request is
-	// one.
-	frozenPackets = between(first, 25*1460)
+	// packets is what 25 packets carry, of which the request may be one;
+	// morePackets what they carry after the first part.
+	packets     = between(23*segment, 25*1460)
+	morePackets = between(first+24*segment, first+25*segment)
 )
+
+// segment is what a packet carries at most.
+const segment = 1448

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,7 +16,10 @@ import (
 	"github.com/paperplane-relay/paperplane/testenv/kernel"
 )
 
-var out = flag.String("out", "", "directory for conformance.txt")
+var (
+	out  = flag.String("out", "", "directory for conformance.txt")
+	only = flag.String("only", "", "regular expression that chooses cases by their names")
+)
 
 func TestMain(m *testing.M) {
 	os.Exit(kernel.Main(func() int {
@@ -30,7 +34,7 @@ func TestMain(m *testing.M) {
 
 // Both worlds do what the table says of them.
 func TestConformance(t *testing.T) {
-	r := conformance.New()
+	r := conformance.New(regexp.MustCompile(*only).MatchString)
 	t.Run("memory", func(t *testing.T) {
 		check(t, r.Play(testenv.Memory, func(play func()) {
 			synctest.Test(t, func(*testing.T) { play() })

@@ -49,10 +49,11 @@ func deaf(sent, received Range) FlowWant {
 	return w
 }
 
-// stuck is one that sends, and is not acknowledged beyond a number of bytes.
+// stuck is one that sends, and is not acknowledged beyond a number of bytes, to
+// which a kernel adds its SYN.
 func stuck(acked, received Range) FlowWant {
 	return FlowWant{
-		Sent: between(acked.Least+1, whole), Acked: acked, Received: received,
+		Sent: between(acked.Least+1, whole), Acked: between(acked.Least, acked.Most+1), Received: received,
 		Unacked: from(1), Retransmits: some, Probes: nothing,
 		LastRecv: silentSince, LastAck: silentSince,
 	}
@@ -72,13 +73,13 @@ func flowCases() []FlowCase {
 	drop := Trouble{Rule: when(blocker.Both, blocker.Drop())}
 	freeze := Trouble{Rule: when(blocker.Both, blocker.Freeze(16<<10))}
 	return []FlowCase{
-		{"idle", Trouble{begin: nothingHappens}, Idle, quiet(question, part), quiet(part, question)},
-		{"idle, process hangs", Trouble{begin: hang}, Idle, quiet(question, part), quiet(part, question)},
-		{"idle, dropped", drop, Idle, deaf(question, part), deaf(part, question)},
-		{"download, dropped", drop, Down, deaf(question, part), stuck(part, question)},
-		{"upload, dropped", drop, Up, stuck(part, nothing), deaf(nothing, part)},
-		{"download, frozen at 16 KiB", freeze, Down, deaf(question, frozen), stuck(acknowledged, question)},
-		{"upload, frozen at 16 KiB", freeze, Up, stuck(acknowledged, nothing), deaf(nothing, frozen)},
+		{"told, idle", Trouble{begin: nothingHappens}, Idle, quiet(question, part), quiet(part, question)},
+		{"told, process hangs", Trouble{begin: hang}, Idle, quiet(question, part), quiet(part, question)},
+		{"told, idle dropped", drop, Idle, deaf(question, part), deaf(part, question)},
+		{"told, download dropped", drop, Down, deaf(question, part), stuck(part, question)},
+		{"told, upload dropped", drop, Up, stuck(part, nothing), deaf(nothing, part)},
+		{"told, download frozen at 16 KiB", freeze, Down, deaf(question, frozen), stuck(acknowledged, question)},
+		{"told, upload frozen at 16 KiB", freeze, Up, stuck(acknowledged, nothing), deaf(nothing, frozen)},
 	}
 }
 

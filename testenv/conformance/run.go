@@ -11,23 +11,34 @@ import (
 // the time.
 const crowd = 48
 
-// New is a report in which nothing has been played.
-func New() *Report {
+// New is a report of what chosen says by its name, in which nothing has been played
+// yet.
+func New(chosen func(name string) bool) *Report {
 	r := new(Report)
 	for _, c := range cases() {
-		r.Cases = append(r.Cases, Played{Case: c})
+		if chosen(c.Name()) {
+			r.Cases = append(r.Cases, Played{Case: c})
+		}
 	}
 	for _, c := range errorCases() {
-		r.Errors = append(r.Errors, PlayedErrors{Case: c})
+		if chosen(c.Name) {
+			r.Errors = append(r.Errors, PlayedErrors{Case: c})
+		}
 	}
 	for _, c := range flowCases() {
-		r.Flows = append(r.Flows, PlayedFlow{Case: c})
+		if chosen(c.Name) {
+			r.Flows = append(r.Flows, PlayedFlow{Case: c})
+		}
 	}
 	for _, share := range shares() {
-		r.Losses = append(r.Losses, PlayedLosses{Share: share})
+		if l := (PlayedLosses{Share: share}); chosen(l.name()) {
+			r.Losses = append(r.Losses, l)
+		}
 	}
 	return r
 }
+
+func (p *PlayedLosses) name() string { return fmt.Sprintf("%g %% loss", 100*p.Share) }
 
 // Play plays everything on a backend. In memory, alone is called around each
 // case, to put it in a bubble of its own; it must return when what it is given
@@ -114,7 +125,7 @@ func (r *Report) jobs(on testenv.Backend) (jobs []job) {
 	for n := range r.Losses {
 		p := &r.Losses[n]
 		result := pick(on, &p.Memory, &p.Kernel)
-		jobs = append(jobs, job{name: fmt.Sprintf("loss of %g", p.Share), alone: true, play: func() error {
+		jobs = append(jobs, job{name: p.name(), alone: true, play: func() error {
 			l, err := measure(p.Share, on)
 			*result = &l
 			return err

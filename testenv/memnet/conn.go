@@ -63,6 +63,7 @@ type Conn struct {
 	since       instant // when the present trouble began
 	persisting  bool
 	backoff     int
+	undone      int // doublings that an ICMP error has undone
 	retransmits int
 	probes      int
 	wire        wire // what is on its way to the peer

@@ -109,7 +109,7 @@ func (c *Conn) unheard(t instant) {
 // rto is how long to wait for an acknowledgement.
 func (c *Conn) rto() instant {
 	d := rtoMin + c.l.rtt()
-	for range c.backoff {
+	for range c.backoff - c.undone {
 		if d >= c.rtoMax {
 			break
 		}
@@ -121,7 +121,7 @@ func (c *Conn) rto() instant {
 // calm forgets the trouble that there was.
 func (c *Conn) calm() {
 	c.retry, c.persisting = never, false
-	c.backoff, c.retransmits = 0, 0
+	c.backoff, c.undone, c.retransmits = 0, 0, 0
 }
 
 // retransmit is the sender's timer: whatever has waited too long is sent again.
@@ -169,15 +169,26 @@ func (c *Conn) retransmit(t instant) {
 	}
 }
 
-// exhausted reports whether the kernel gives up after that many tries.
+// exhausted reports whether the kernel gives up after that many tries. It is the
+// time that counts that they take when each pause is twice the last.
 func (c *Conn) exhausted(t instant, tries int) bool {
 	switch {
 	case c.closed && tries >= maxOrphanRetries:
-		return true
+		return t-c.since >= c.patient(maxOrphanRetries)
 	case c.patience > 0:
 		return tries > 0 && t-c.since >= c.patience
 	}
-	return tries >= maxRetries
+	return tries >= maxRetries && t-c.since >= c.patient(maxRetries)
+}
+
+// patient is how long a number of tries take.
+func (c *Conn) patient(tries int) (all instant) {
+	d := rtoMin
+	for range tries + 1 {
+		all += d
+		d = min(2*d, c.rtoMax)
+	}
+	return all
 }
 
 func (c *Conn) timeOut() {
@@ -205,7 +216,7 @@ func (c *Conn) acked(p packet, t instant) {
 			c.lost, c.nxt = false, c.una
 			c.calm()
 		case c.retry != never:
-			c.backoff, c.retransmits = 0, 0
+			c.backoff, c.undone, c.retransmits = 0, 0, 0
 			c.since, c.retry = t, t+c.rto()
 		}
 		c.forgetSent()
@@ -260,7 +271,7 @@ func (c *Conn) emit(t instant, kind blocker.Kind, from, to int64) (passed int64,
 		c.forge(t)
 		return 0, false
 	case blocker.Refuse:
-		c.refuse(t)
+		c.refuse(t, kind, from)
 		return 0, false
 	case blocker.Forward:
 	}
@@ -317,14 +328,21 @@ func (c *Conn) forge(t instant) {
 	}
 }
 
-// refuse is the border's ICMP error to the sender. It ends a handshake; an
-// established connection takes it for passing trouble (RFC 1122, 4.2.3.9).
-func (c *Conn) refuse(t instant) {
-	if c.state == opening {
+// refuse is the border's ICMP error to the sender of a packet that begins at from.
+// It ends a handshake; an established connection takes it for passing trouble (RFC
+// 1122, 4.2.3.9), and does not wait longer before it sends that again (RFC 6069).
+// A probe, which lies before the window, is not believed to have been sent, and
+// after an RST nobody listens.
+func (c *Conn) refuse(t instant, kind blocker.Kind, from int64) {
+	switch {
+	case c.state == opening:
 		c.foredoom(t+2*c.toBorder(), syscall.EHOSTUNREACH)
-		return
+	case kind != blocker.Probe && kind != blocker.Rst:
+		c.soft = syscall.EHOSTUNREACH
+		if from == c.una && c.retransmits > 0 {
+			c.undone++
+		}
 	}
-	c.soft = syscall.EHOSTUNREACH
 }
 
 func (c *Conn) foredoom(at instant, err error) {

@@ -23,7 +23,7 @@ func (c *Conn) venture(t instant, kind blocker.Kind, from, to, copies int64) boo
 		c.forge(t)
 		return false
 	case blocker.Refuse:
-		c.refuse(t)
+		c.refuse(t, kind, from)
 		return false
 	case blocker.Forward:
 	}
@@ -101,7 +101,7 @@ func (c *Conn) cross(r train, from, to int64, held instant) {
 		c.forge(r.at)
 		to = from
 	case blocker.Refuse:
-		c.refuse(r.at)
+		c.refuse(r.at, c.kindOf(from), from)
 		to = from
 	case blocker.Forward:
 	}
