@@ -36,22 +36,28 @@ func troubles() []Trouble {
 		{Name: "drop, up only", Rule: when(blocker.Up, blocker.Drop()), rows: []row{
 			{at: Before, client: silence(nothing), server: absent},
 			{at: Handshake, client: silence(nothing), server: silence(nothing)},
-			{at: Down, client: silence(between(first+1, whole)), server: silence(question)},
+			{
+				at: Down, client: silence(flight), server: silence(question),
+				memory: &Pair{silence(buffered), silence(question)}, because: uncongested,
+			},
 			{at: Up, client: silence(nothing), server: silence(part)},
 			{at: Idle, client: silence(part), server: silence(question)},
 			{at: Kept, client: ends(TimedOut, Seconds, part), server: silence(question)},
-			{at: LiftedBefore, client: complete(Second, all), server: complete(Second, question)},
-			{at: LiftedDown, client: complete(Second, all), server: complete(Second, question)},
+			{at: LiftedBefore, client: complete(Soon, all), server: complete(Soon, question)},
+			{at: LiftedDown, client: complete(Soon, all), server: complete(Soon, question)},
 		}},
 		{Name: "drop, down only", Rule: when(blocker.Down, blocker.Drop()), rows: []row{
 			{at: Before, client: silence(nothing), server: absent},
 			{at: Handshake, client: silence(nothing), server: silence(question)},
 			{at: Down, client: silence(part), server: silence(question)},
-			{at: Up, client: silence(nothing), server: silence(between(first+1, whole))},
+			{
+				at: Up, client: silence(nothing), server: silence(flight),
+				memory: &Pair{silence(nothing), silence(buffered)}, because: uncongested,
+			},
 			{at: Idle, client: silence(part), server: silence(question)},
 			{at: Kept, client: ends(TimedOut, Seconds, part), server: ends(Reset, Seconds, question)},
-			{at: LiftedBefore, client: complete(Second, all), server: complete(Second, question)},
-			{at: LiftedDown, client: complete(Second, all), server: complete(Second, question)},
+			{at: LiftedBefore, client: complete(Soon, all), server: complete(Soon, question)},
+			{at: LiftedDown, client: complete(Soon, all), server: complete(Soon, question)},
 		}},
 		{Name: "reset", Rule: when(blocker.Both, blocker.Reset()), rows: resets()},
 		{Name: "reject", Rule: when(blocker.Both, blocker.Reject()), rows: []row{
@@ -70,8 +76,8 @@ func troubles() []Trouble {
 			{at: Up, client: silence(nothing), server: silence(frozen)},
 			{at: Idle, client: silence(part), server: silence(question)},
 			{at: Kept, client: silence(part), server: silence(question)},
-			{at: LiftedBefore, client: complete(Second, all), server: complete(Second, question)},
-			{at: LiftedDown, client: complete(Second, all), server: complete(Second, question)},
+			{at: LiftedBefore, client: complete(Soon, all), server: complete(Soon, question)},
+			{at: LiftedDown, client: complete(Soon, all), server: complete(Soon, question)},
 		}},
 		{Name: "freeze 16 KiB, down", Rule: when(blocker.Both, blocker.Freeze(16<<10).Counting(blocker.Down)), rows: []row{
 			{at: Before, client: silence(frozen), server: silence(question)},
@@ -122,7 +128,7 @@ func troubles() []Trouble {
 			{at: Up, client: silence(nothing), server: silence(part)},
 			{at: Idle, client: silence(part), server: silence(question)},
 			{at: Kept, client: ends(TimedOut, Seconds, part), server: silence(question)},
-			{at: LiftedDown, client: complete(Second, all), server: complete(Second, question)},
+			{at: LiftedDown, client: complete(Soon, all), server: complete(Soon, question)},
 		}},
 		{Name: "portal that resets", begin: portal(true), rows: append([]row{
 			{at: Before, client: ends(EOF, AtOnce, from(1)), server: absent},
@@ -169,8 +175,8 @@ func lost() []row {
 		{at: Up, client: silence(nothing), server: silence(part)},
 		{at: Idle, client: silence(part), server: silence(question)},
 		{at: Kept, client: ends(TimedOut, Seconds, part), server: silence(question)},
-		{at: LiftedBefore, client: complete(Second, all), server: complete(Second, question)},
-		{at: LiftedDown, client: complete(Second, all), server: complete(Second, question)},
+		{at: LiftedBefore, client: complete(Soon, all), server: complete(Soon, question)},
+		{at: LiftedDown, client: complete(Soon, all), server: complete(Soon, question)},
 	}
 }
 
@@ -194,8 +200,8 @@ func resets() []row {
 		},
 		{at: Idle, client: silence(part), server: silence(question)},
 		{
-			at: Kept, client: ends(Reset, Second, part), server: silence(question),
-			memory: both(Second, part, question), because: oneSided,
+			at: Kept, client: ends(Reset, Soon, part), server: silence(question),
+			memory: both(Soon, part, question), because: oneSided,
 		},
 		{
 			at: LiftedDown, client: silence(part), server: ends(Reset, AtOnce, question),
@@ -210,12 +216,19 @@ const (
 		"A blocker in the field sends RST to both, and so does memory."
 	fromTheRule = "nftables counts packets with payload in a bucket that is made with the rule. " +
 		"Memory counts them from the flow's first, as both do bytes."
+	uncongested = "What is sent arrives, and its acknowledgement does not: as much comes as the sender has under way. " +
+		"The kernel keeps to a congestion window, of 10 segments at first; in memory a good path has none, and all that a send buffer holds goes out."
 )
 
 var (
 	// frozen is what arrives under a freeze at 16 KiB. The kernel counts headers
 	// too, and stops at whole packets.
 	frozen = between(11<<10, 16<<10)
+	// flight is what arrives after the first part while nothing is acknowledged:
+	// a congestion window of 10 segments or some more, and buffered the 78 kB that
+	// memory's send buffer holds then.
+	flight   = between(first+10*segment, first+32*segment)
+	buffered = between(first+70_000, first+78_000)
 	// packets is what 25 packets carry, of which the request may be one;
 	// morePackets what they carry after the first part.
 	packets     = between(23*segment, 25*1460)

@@ -10,10 +10,10 @@
 //
 // Times are compared by their order of magnitude: at once, about a second, silence
 // for as long as one looks. A busy machine can make anything late, so on a kernel
-// something that must come is waited for, and is only held to have come too early.
+// what must come is waited for, and what came late is played again, alone.
 //
 // A [FlowCase] compares what the transport tells of a stream that has stopped, an
-// [ErrorCase] which error comes first and what comes after it; [Losses] is how long
-// things take where packets are lost by lot. A [Report] plays it all, and writes it
+// [ErrorCase] which error comes first and what comes after it; a [LossCase] how long
+// requests take where packets are lost by lot. A [Report] plays it all, and writes it
 // as text.
 package conformance

@@ -14,7 +14,7 @@ import (
 
 // look is how long after a trouble has begun the transport is asked. It is as
 // long as it takes to see two probes, or two retransmissions.
-const look = 3500 * time.Millisecond
+const look = 4500 * time.Millisecond
 
 // FlowCase is what the transport of both sides tells of a stream that a trouble
 // befalls. Both are tuned as the relay does it, and probe after a second.

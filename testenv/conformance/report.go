@@ -39,8 +39,8 @@ type PlayedFlow struct {
 
 // PlayedLosses is what was measured.
 type PlayedLosses struct {
-	Share          float64
-	Memory, Kernel *Losses
+	Case           LossCase
+	Memory, Kernel Losses
 }
 
 // WriteText writes the report for people. A difference that the table gives no
@@ -61,17 +61,13 @@ func (r *Report) writeCases(w io.Writer) {
 		return
 	}
 	fmt.Fprintf(w, caseColumns, "trouble", "when", "side", "memory", "kernel", "")
-	var reasons []string
+	var notes notes
 	count := make(map[string]int)
 	for _, p := range r.Cases {
 		grade := p.grade()
 		count[grade]++
 		if grade == differ {
-			n := slices.Index(reasons, p.Case.Because)
-			if n < 0 {
-				n, reasons = len(reasons), append(reasons, p.Case.Because)
-			}
-			grade = fmt.Sprintf("%s [%d]", grade, n+1)
+			grade += " " + notes.mark(p.Case.Because)
 		}
 		var here, there [2]string
 		for i, o := range []*Outcome{p.Memory, p.Kernel} {
@@ -81,9 +77,7 @@ func (r *Report) writeCases(w io.Writer) {
 		fmt.Fprintf(w, caseColumns, "", "", "server", there[0], there[1], "")
 	}
 	fmt.Fprintln(w)
-	for n, why := range reasons {
-		fmt.Fprintf(w, "[%d] %s\n", n+1, why)
-	}
+	notes.write(w)
 	fmt.Fprintf(w, "%d cases: %d agree, %d differ for a reason, %d a kernel does not support, %d differ without one\n\n",
 		len(r.Cases), count[agree], count[differ], count[unsupported], count[wrong])
 }
@@ -189,25 +183,52 @@ func writeFlow(w io.Writer, title, side, backend string, f policy.Flow, mark str
 		fmt.Sprint(f.Unacked), fmt.Sprint(f.Retransmits), fmt.Sprint(f.Probes), seconds(f.LastRecv), seconds(f.LastAck), mark)
 }
 
+const lossColumns = "%-24s %-7s %16s %9s %9s %9s %9s %s\n"
+
 func (r *Report) writeLosses(w io.Writer) {
 	if len(r.Losses) == 0 {
 		return
 	}
-	const columns = "%-28s %-7s %16s %9s %9s %9s %9s %12s\n"
-	fmt.Fprintf(w, columns, "64 KiB under loss, no delay", "", "held by a timer", "mean", "p50", "p90", "p99", "download")
+	fmt.Fprintf(w, lossColumns, "each way, for answers of", "", "wait for a timer", "mean", "p50", "p90", "p99", "")
+	var notes notes
 	for _, p := range r.Losses {
-		for n, l := range []*Losses{p.Memory, p.Kernel} {
+		for n, l := range []Losses{p.Memory, p.Kernel} {
 			if l == nil {
 				continue
 			}
-			rate := fmt.Sprintf("%.1f MB/s", l.Rate/1e6)
-			if l.Rate > 1e11 {
-				rate = "no limit"
+			title, mark := "", ""
+			if n == 0 {
+				title, mark = p.Case.Name(), notes.mark(p.Case.Because)
 			}
-			fmt.Fprintf(w, columns, fmt.Sprintf("%g %% each way", 100*l.Share), [...]string{"memory", "kernel"}[n],
-				fmt.Sprintf("%.1f %%", 100*l.Held()), milliseconds(l.Mean()), milliseconds(l.Quantile(.5)),
-				milliseconds(l.Quantile(.9)), milliseconds(l.Quantile(.99)), rate)
+			if p.Case.differs(l, n == 1) != "" {
+				mark = wrong
+			}
+			fmt.Fprintf(w, lossColumns, title, [...]string{"memory", "kernel"}[n], fmt.Sprintf("%.1f %%", 100*l.Held()),
+				milliseconds(l.Mean()), milliseconds(l.Quantile(.5)), milliseconds(l.Quantile(.9)), milliseconds(l.Quantile(.99)), mark)
 		}
+	}
+	fmt.Fprintln(w)
+	notes.write(w)
+}
+
+// notes are reasons that are referred to by number.
+type notes []string
+
+// mark is the reference to a reason, or empty if there is none.
+func (n *notes) mark(why string) string {
+	if why == "" {
+		return ""
+	}
+	i := slices.Index(*n, why)
+	if i < 0 {
+		i, *n = len(*n), append(*n, why)
+	}
+	return fmt.Sprintf("[%d]", i+1)
+}
+
+func (n notes) write(w io.Writer) {
+	for i, why := range n {
+		fmt.Fprintf(w, "[%d] %s\n", i+1, why)
 	}
 }
 

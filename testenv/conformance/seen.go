@@ -100,7 +100,8 @@ const (
 	Never When = iota
 	// AtOnce is within 300 ms.
 	AtOnce
-	// Second is between 0.3 and 2.5 s.
+	// Soon is within 2.5 s, Second between 0.3 and 2.5 s.
+	Soon
 	Second
 	// Seconds is between 2 s and the end of the observation.
 	Seconds
@@ -114,6 +115,7 @@ var whens = [...]struct {
 }{
 	Never:    {name: "never"},
 	AtOnce:   {"at once", 0, 300 * time.Millisecond},
+	Soon:     {"soon", 0, 2500 * time.Millisecond},
 	Second:   {"about a second", 300 * time.Millisecond, 2500 * time.Millisecond},
 	Seconds:  {"seconds", 2 * time.Second, Watch},
 	Sometime: {"sometime", 0, Patience},

@@ -33,5 +33,13 @@ func (r *Report) Wrong() (wrong []string) {
 			}
 		}
 	}
+	for _, p := range r.Losses {
+		if p.Memory != nil {
+			note(p.Case.Name(), "memory", p.Case.differs(p.Memory, false))
+		}
+		if p.Kernel != nil {
+			note(p.Case.Name(), "kernel", p.Case.differs(p.Kernel, true))
+		}
+	}
 	return wrong
 }
