@@ -11,7 +11,7 @@ LINT_VERSION := v2.15.0
 LINT     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race fuzz bench soak microbench verdicts lint cover clean
+.PHONY: help build run test race fuzz bench soak microbench verdicts conformance lint cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ verdicts: ## hold the pool's verdicts against the truth, into out/verdicts.txt a
 	$(GO) test -c -o out/verdicts.test ./testenv/verdicts
 	@out/verdicts.test -test.run '^TestVerdicts$$' -judged $(VERDICTS) -out out >&2; \
 		status=$$?; cat out/verdicts.txt; exit $$status
+
+conformance: ## hold the world in memory against the kernel, into out/conformance.txt
+	@mkdir -p out
+	@$(GO) test -count=1 -run '^TestConformance$$' ./testenv/conformance -args -out $(CURDIR)/out >&2; \
+		status=$$?; cat out/conformance.txt; exit $$status
 
 lint: $(LINT) ## look for mistakes, and for imports against the rules
 	$(LINT) run $(PACKAGES)

@@ -73,13 +73,13 @@ func flowCases() []FlowCase {
 	drop := Trouble{Rule: when(blocker.Both, blocker.Drop())}
 	freeze := Trouble{Rule: when(blocker.Both, blocker.Freeze(16<<10))}
 	return []FlowCase{
-		{"told, idle", Trouble{begin: nothingHappens}, Idle, quiet(question, part), quiet(part, question)},
-		{"told, process hangs", Trouble{begin: hang}, Idle, quiet(question, part), quiet(part, question)},
-		{"told, idle dropped", drop, Idle, deaf(question, part), deaf(part, question)},
-		{"told, download dropped", drop, Down, deaf(question, part), stuck(part, question)},
-		{"told, upload dropped", drop, Up, stuck(part, nothing), deaf(nothing, part)},
-		{"told, download frozen at 16 KiB", freeze, Down, deaf(question, frozen), stuck(acknowledged, question)},
-		{"told, upload frozen at 16 KiB", freeze, Up, stuck(acknowledged, nothing), deaf(nothing, frozen)},
+		{"idle", Trouble{begin: nothingHappens}, Idle, quiet(question, part), quiet(part, question)},
+		{"idle, process hangs", Trouble{begin: hang}, Idle, quiet(question, part), quiet(part, question)},
+		{"idle, dropped", drop, Idle, deaf(question, part), deaf(part, question)},
+		{"download, dropped", drop, Down, deaf(question, part), stuck(part, question)},
+		{"upload, dropped", drop, Up, stuck(part, nothing), deaf(nothing, part)},
+		{"download, frozen at 16 KiB", freeze, Down, deaf(question, frozen), stuck(acknowledged, question)},
+		{"upload, frozen at 16 KiB", freeze, Up, stuck(acknowledged, nothing), deaf(nothing, frozen)},
 	}
 }
 

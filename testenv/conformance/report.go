@@ -148,7 +148,7 @@ func (r *Report) writeErrors(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-const flowColumns = "%-28s %-7s %-7s %9s %9s %9s %8s %8s %7s %9s %9s %s\n"
+const flowColumns = "%-27s %-7s %-7s %9s %9s %9s %8s %8s %7s %9s %9s %s\n"
 
 func (r *Report) writeFlows(w io.Writer) {
 	if len(r.Flows) == 0 {
