@@ -8,9 +8,10 @@ import (
 
 // side is one end of a connection, with somebody who reads there all the time.
 type side struct {
-	conn  net.Conn
-	tasks sync.WaitGroup
-	bell  chan<- struct{} // rung at each news
+	conn   net.Conn
+	tasks  sync.WaitGroup
+	saying sync.WaitGroup
+	bell   chan<- struct{} // rung at each news
 
 	mu       sync.Mutex
 	got      int64
@@ -51,7 +52,9 @@ func attend(c net.Conn, due int64, bell chan<- struct{}) *side {
 
 // say writes b, in the background.
 func (s *side) say(b []byte) {
+	s.saying.Add(1)
 	s.tasks.Go(func() {
+		defer s.saying.Done()
 		if _, err := s.conn.Write(b); err != nil {
 			s.ended(writing, endOf(err))
 			return
@@ -72,8 +75,9 @@ func (s *side) expect(due int64) {
 	s.due = due
 }
 
-// restart forgets that the side was complete.
+// restart waits until all has been said, and forgets that the side was complete.
 func (s *side) restart() {
+	s.saying.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.finished = time.Time{}
