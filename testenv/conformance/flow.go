@@ -134,10 +134,14 @@ func (w FlowWant) differs(f policy.Flow) string {
 		got  int64
 		want Range
 	}{
-		{"sent", f.Sent, w.Sent}, {"acked", f.Acked, w.Acked}, {"received", f.Received, w.Received},
-		{"unacked", int64(f.Unacked), w.Unacked}, {"retransmits", int64(f.Retransmits), w.Retransmits},
+		{"sent", f.Sent, w.Sent},
+		{"acked", f.Acked, w.Acked},
+		{"received", f.Received, w.Received},
+		{"unacked", int64(f.Unacked), w.Unacked},
+		{"retransmits", int64(f.Retransmits), w.Retransmits},
 		{"probes", int64(f.Probes), w.Probes},
-		{"last received, ms ago", f.LastRecv.Milliseconds(), w.LastRecv}, {"last acknowledged, ms ago", f.LastAck.Milliseconds(), w.LastAck},
+		{"last received, ms ago", f.LastRecv.Milliseconds(), w.LastRecv},
+		{"last acknowledged, ms ago", f.LastAck.Milliseconds(), w.LastAck},
 	} {
 		if !n.want.holds(n.got) {
 			wrong = append(wrong, fmt.Sprintf("%s %d, want %d to %d", n.name, n.got, n.want.Least, n.want.Most))

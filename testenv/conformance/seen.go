@@ -155,6 +155,7 @@ func (s Seen) String() string {
 		return s.End.String()
 	case Silence:
 		return fmt.Sprintf("%v, %s", s.End, size(s.Bytes))
+	default:
 	}
 	return fmt.Sprintf("%v after %s, %s", s.End, seconds(s.After), size(s.Bytes))
 }
@@ -211,6 +212,7 @@ func (w Want) String() string {
 		return w.End.String()
 	case Silence:
 		return fmt.Sprintf("%v, %v", w.End, w.Bytes)
+	default:
 	}
 	return fmt.Sprintf("%v %v, %v", w.End, w.When, w.Bytes)
 }
