@@ -57,8 +57,8 @@ var importRules = []struct {
 	},
 	{
 		packages: []string{"/cmd/paperplane", "/testenv/lab", "/testenv/bench"},
-		never:    []string{"/testenv/verdicts"},
-		why:      "what the pool is judged by is no part of what is judged",
+		never:    []string{"/testenv/verdicts", "/testenv/conformance"},
+		why:      "what is judged by is no part of what is judged",
 	},
 	{
 		packages: []string{"/pool/...", "/relay/...", "/testenv/..."},

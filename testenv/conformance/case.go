@@ -53,7 +53,7 @@ const (
 
 var momentNames = [...]string{
 	"before the SYN", "in the handshake", "mid-stream, down", "mid-stream, up", "idle",
-	"idle, kept alive", "lifted, in a dial", "lifted, in a download",
+	"idle, kept alive", "lifted in a dial", "lifted mid-stream",
 }
 
 // String is the moment as the table has it.

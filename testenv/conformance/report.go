@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/pool/policy"
@@ -46,22 +47,29 @@ type PlayedLosses struct {
 // WriteText writes the report for people. A difference that the table gives no
 // reason for is marked by "!".
 func (r *Report) WriteText(w io.Writer) error {
+	var text strings.Builder
+	r.writeCases(&text)
+	r.writeErrors(&text)
+	r.writeFlows(&text)
+	r.writeLosses(&text)
 	b := bufio.NewWriter(w)
-	r.writeCases(b)
-	r.writeErrors(b)
-	r.writeFlows(b)
-	r.writeLosses(b)
+	for line := range strings.Lines(text.String()) {
+		fmt.Fprintln(b, strings.TrimRight(line, " \n"))
+	}
 	return b.Flush()
 }
 
-const caseColumns = "%-20s %-22s %-7s %-34s %-34s %s\n"
+const caseColumns = "  %-18s %-7s %-27s %-27s %s\n"
 
 func (r *Report) writeCases(w io.Writer) {
 	if len(r.Cases) == 0 {
 		return
 	}
-	fmt.Fprintf(w, caseColumns, "trouble", "when", "side", "memory", "kernel", "")
-	var notes notes
+	fmt.Fprintf(w, caseColumns, "", "", "memory", "kernel", "")
+	var (
+		notes   notes
+		trouble string
+	)
 	count := make(map[string]int)
 	for _, p := range r.Cases {
 		grade := p.grade()
@@ -73,8 +81,12 @@ func (r *Report) writeCases(w io.Writer) {
 		for i, o := range []*Outcome{p.Memory, p.Kernel} {
 			here[i], there[i] = o.sides()
 		}
-		fmt.Fprintf(w, caseColumns, p.Case.Trouble.Name, p.Case.Moment, "client", here[0], here[1], grade)
-		fmt.Fprintf(w, caseColumns, "", "", "server", there[0], there[1], "")
+		if name := p.Case.Trouble.Name; name != trouble {
+			trouble = name
+			fmt.Fprintln(w, trouble)
+		}
+		fmt.Fprintf(w, caseColumns, p.Case.Moment, "client", here[0], here[1], grade)
+		fmt.Fprintf(w, caseColumns, "", "server", there[0], there[1], "")
 	}
 	fmt.Fprintln(w)
 	notes.write(w)

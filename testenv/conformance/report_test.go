@@ -76,7 +76,7 @@ func TestWhatIsWrong(t *testing.T) {
 		if err := r.WriteText(&b); err != nil {
 			t.Fatal(err)
 		}
-		if line := strings.Split(b.String(), "\n")[1]; !strings.HasSuffix(line, " "+test.grade) {
+		if line := strings.Split(b.String(), "\n")[2]; !strings.HasSuffix(line, " "+test.grade) {
 			t.Errorf("%s: %q, want it to end with %q", test.name, line, test.grade)
 		}
 	}

@@ -157,7 +157,7 @@ func (s Seen) String() string {
 		return fmt.Sprintf("%v, %s", s.End, size(s.Bytes))
 	default:
 	}
-	return fmt.Sprintf("%v after %s, %s", s.End, seconds(s.After), size(s.Bytes))
+	return fmt.Sprintf("%v, %s, %s", s.End, seconds(s.After), size(s.Bytes))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
