@@ -126,6 +126,18 @@ func (c *FlowCase) play(on testenv.Backend) (f Flows, err error) {
 	return f, nil
 }
 
+// differs names what is out of its bounds at either side, or is empty.
+func (c *FlowCase) differs(f Flows) string {
+	var wrong []string
+	if d := c.Client.differs(f.Client); d != "" {
+		wrong = append(wrong, "client: "+d)
+	}
+	if d := c.Server.differs(f.Server); d != "" {
+		wrong = append(wrong, "server: "+d)
+	}
+	return strings.Join(wrong, "; ")
+}
+
 // differs names what is out of its bounds, or is empty.
 func (w FlowWant) differs(f policy.Flow) string {
 	var wrong []string

@@ -92,8 +92,8 @@ func (r *Report) Play(on testenv.Backend, alone func(func())) map[string]error {
 type job struct {
 	name string
 	play func() error
-	// late reports whether it is to be played again, alone, since nothing was
-	// wrong but that things came late.
+	// late reports whether it is to be played again, alone, since it may be the
+	// busy machine that made things late.
 	late func() bool
 	// alone is for what measures time.
 	alone bool
@@ -116,19 +116,27 @@ func (r *Report) jobs(on testenv.Backend) (jobs []job) {
 	for n := range r.Errors {
 		p := &r.Errors[n]
 		result := pick(on, &p.Memory, &p.Kernel)
-		jobs = append(jobs, job{name: p.Case.Name, play: func() (err error) {
-			*result, err = p.Case.play(on)
-			return err
-		}})
+		jobs = append(jobs, job{
+			name: p.Case.Name,
+			play: func() (err error) {
+				*result, err = p.Case.play(on)
+				return err
+			},
+			late: func() bool { return *result != nil && p.Case.differs(*result) != "" },
+		})
 	}
 	for n := range r.Flows {
 		p := &r.Flows[n]
 		result := pick(on, &p.Memory, &p.Kernel)
-		jobs = append(jobs, job{name: p.Case.Name, play: func() error {
-			f, err := p.Case.play(on)
-			*result = &f
-			return err
-		}})
+		jobs = append(jobs, job{
+			name: p.Case.Name,
+			play: func() error {
+				f, err := p.Case.play(on)
+				*result = &f
+				return err
+			},
+			late: func() bool { return *result != nil && p.Case.differs(**result) != "" },
+		})
 	}
 	for n := range r.Losses {
 		p := &r.Losses[n]

@@ -27,8 +27,12 @@ type side struct {
 const reading, writing = 0, 1
 
 // attend begins to read. What is due makes the side complete; 0 is for a side
-// that is complete when it has written.
+// that is complete when it has written. It keeps no connection alive, as package
+// net would after 15 s.
 func attend(c net.Conn, due int64, bell chan<- struct{}) *side {
+	if k, ok := c.(keeper); ok {
+		_ = k.SetKeepAliveConfig(net.KeepAliveConfig{Idle: -1, Interval: -1, Count: -1})
+	}
 	s := &side{conn: c, due: due, bell: bell}
 	s.tasks.Go(func() {
 		b := make([]byte, 64<<10)

@@ -28,8 +28,7 @@ func (r *Report) Wrong() (wrong []string) {
 	for _, p := range r.Flows {
 		for backend, f := range map[string]*Flows{"memory": p.Memory, "kernel": p.Kernel} {
 			if f != nil {
-				note(p.Case.Name, backend+", client", p.Case.Client.differs(f.Client))
-				note(p.Case.Name, backend+", server", p.Case.Server.differs(f.Server))
+				note(p.Case.Name, backend, p.Case.differs(*f))
 			}
 		}
 	}
