@@ -23,7 +23,11 @@
 // doubling. It keeps no more under way than makes it as fast as a long transfer
 // is under that loss (Mathis et al., 1997); before a bottleneck it has a
 // congestion window besides, with slow start (RFC 5681). It has no tail loss
-// probe, and never sends again for nothing unless an acknowledgement was lost.
+// probe, and never sends again for nothing unless an acknowledgement was lost. So
+// of small answers more have to wait for its timer than on Linux (of 4 KiB under 5 %
+// loss, 15 % against 7 to 11), of 64 KiB as many, and of long ones fewer.
+//
+// Package testenv/conformance holds all this against the kernel's own TCP.
 //
 // Time is time.Now and timers, so a network works in real time and inside a
 // testing/synctest bubble; make it inside the bubble that uses it. It has no
