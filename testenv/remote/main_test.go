@@ -1,0 +1,14 @@
+package remote_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/paperplane-relay/paperplane/testenv/guest"
+)
+
+func TestMain(m *testing.M) {
+	guest.Main()
+	goleak.VerifyTestMain(m)
+}

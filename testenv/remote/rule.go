@@ -1,0 +1,158 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/scenario"
+)
+
+// Rule is a [blocker.Rule] in JSON. All conditions must hold; what is left out
+// always does.
+type Rule struct {
+	// ID names the rule at its ISP. It is the server's to give.
+	ID blocker.RuleID `json:"id,omitempty"`
+	// Prefixes holds blocks of server addresses, without bits beyond their
+	// length.
+	Prefixes []netip.Prefix `json:"prefixes,omitempty"`
+	// Ports holds server ports, Names host names with their subdomains.
+	Ports []uint16 `json:"ports,omitempty"`
+	Names []string `json:"names,omitempty"`
+	// From and Until bound the rule in time, From inclusive, Until exclusive.
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	// Probability is the share of flows concerned, 0 to 1; zero means all.
+	Probability float64 `json:"probability,omitempty"`
+	// Direction is "up", from the ISP's customers, or "down", or empty for both.
+	Direction string `json:"direction,omitempty"`
+	// Do is what is done, as [scenario.ParseAction] reads it: "freeze:16KiB".
+	Do string `json:"do"`
+	// Registry is true of the rule by which the ISP applies the registry. Its
+	// prefixes are left out, since they may be millions; Listed is how many.
+	Registry bool `json:"registry,omitempty"`
+	Listed   int  `json:"listed,omitempty"`
+}
+
+// rule is what the JSON means.
+func (r Rule) rule() (blocker.Rule, error) {
+	if r.ID != 0 || r.Registry || r.Listed != 0 {
+		return blocker.Rule{}, errors.New("id, registry and listed are the world's to say: leave them out")
+	}
+	do, err := scenario.ParseAction(r.Do)
+	errs := []error{wrap("do", err), prefixError(r.Prefixes)}
+	if slices.Contains(r.Ports, 0) {
+		errs = append(errs, errors.New("ports: must be from 1 to 65535, got 0"))
+	}
+	for _, n := range r.Names {
+		if n == "" || strings.ContainsAny(n, " /:*") {
+			errs = append(errs, fmt.Errorf("names: must be host names like example.org, got %q", n))
+		}
+	}
+	if !r.Until.IsZero() && !r.Until.After(r.From) {
+		errs = append(errs, errors.New("until: must be after from"))
+	}
+	if r.Probability < 0 || r.Probability > 1 {
+		errs = append(errs, fmt.Errorf("probability: must be from 0 to 1, got %v", r.Probability))
+	}
+	dir := blocker.Both
+	switch r.Direction {
+	case "":
+	case blocker.Up.String():
+		dir = blocker.Up
+	case blocker.Down.String():
+		dir = blocker.Down
+	default:
+		errs = append(errs, fmt.Errorf("direction: must be up or down, or left out for both, got %q", r.Direction))
+	}
+	return blocker.Rule{
+		When: blocker.When{
+			Prefixes: r.Prefixes, Ports: r.Ports, Names: r.Names, From: r.From, Until: r.Until,
+			Probability: r.Probability, Dir: dir,
+		},
+		Do: do,
+	}, errors.Join(errs...)
+}
+
+func wrap(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", key, err)
+}
+
+// prefixError says what is wrong with prefixes. A block that is wider than it
+// looks is a bad surprise.
+func prefixError(prefixes []netip.Prefix) error {
+	for _, p := range prefixes {
+		switch {
+		case !p.IsValid():
+			return errors.New("prefixes: must be CIDR blocks like 52.58.0.0/15, got an empty one")
+		case p.Addr().Is4In6():
+			return fmt.Errorf("prefixes: write %s as IPv4", p)
+		case p != p.Masked():
+			return fmt.Errorf("prefixes: must have no bits beyond their length, got %s: write %s or %s/%d",
+				p, p.Masked(), p.Addr(), p.Addr().BitLen())
+		}
+	}
+	return nil
+}
+
+// ruleOf writes a rule in JSON.
+func ruleOf(id blocker.RuleID, r blocker.Rule, registry bool) Rule {
+	out := Rule{
+		ID: id, Ports: r.When.Ports, Names: r.When.Names, From: r.When.From, Until: r.When.Until,
+		Probability: r.When.Probability, Do: action(r.Do), Registry: registry,
+	}
+	if r.When.Dir != blocker.Both {
+		out.Direction = r.When.Dir.String()
+	}
+	if registry {
+		out.Listed = r.When.Servers().Len()
+		return out
+	}
+	out.Prefixes = slices.Concat(r.When.Prefixes, slices.Collect(r.When.Set.All()))
+	return out
+}
+
+// action writes an action as scenario.ParseAction reads it.
+func action(a blocker.Action) string {
+	t := a.Terms()
+	var s string
+	switch t.Deed {
+	case blocker.Drops:
+		s = "drop"
+	case blocker.Resets:
+		s = "reset"
+	case blocker.Rejects:
+		s = "reject"
+	case blocker.Freezes:
+		if s = "freeze:" + size(t.Bytes); t.Packets > 0 {
+			s = fmt.Sprintf("freeze:%dpackets", t.Packets)
+		}
+		if t.Count != blocker.Both {
+			s += ",counting:" + t.Count.String()
+		}
+	case blocker.Polices:
+		s = fmt.Sprintf("police:%gB/s", t.Rate)
+	}
+	if t.Window > 0 {
+		s += ",lingering:" + t.Window.String()
+		if t.Renews {
+			s += ",renewing"
+		}
+	}
+	return s
+}
+
+// size is a number of bytes, in KiB if that is exact.
+func size(n int64) string {
+	if n > 0 && n%(1<<10) == 0 {
+		return fmt.Sprintf("%dKiB", n>>10)
+	}
+	return fmt.Sprintf("%dB", n)
+}
