@@ -29,7 +29,7 @@ Flags:
 {{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
 {{- if .HasAvailableSubCommands}}
 
-"{{.CommandPath}} help COMMAND" says more about each.{{end}}
+"{{.Root.Name}} help{{if .HasParent}} {{.Name}}{{end}} COMMAND" says more about each.{{end}}
 `
 
 // helpCommand is like the one that cobra brings, but for an unknown topic being
@@ -53,7 +53,7 @@ func helpCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			topic, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return unknownCommand(cmd, strings.Join(args, " "))
+				return unknownCommand(topic, strings.Join(rest, " "))
 			}
 			topic.InitDefaultHelpFlag()
 			return topic.Help()

@@ -11,8 +11,11 @@ import (
 // logging is what the log flags say.
 type logging struct{ level, format string }
 
-func (l *logging) flags(cmd *cobra.Command) {
-	l.level, l.format = "info", "text"
+func (l *logging) flags(cmd *cobra.Command) { l.flagsFrom(cmd, "info") }
+
+// flagsFrom is flags with another level to begin with.
+func (l *logging) flagsFrom(cmd *cobra.Command, level string) {
+	l.level, l.format = level, "text"
 	choiceFlag(cmd, &l.level, "log-level", "least important lines to log, on standard error", "debug", "info", "warn", "error")
 	choiceFlag(cmd, &l.format, "log-format", "how log lines look", "text", "json")
 }

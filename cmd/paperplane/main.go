@@ -5,7 +5,9 @@
 // signals are known only here: the packages below take values.
 //
 // The exit status is 0 for success, 1 for a failure while running, and 2 for a
-// command line or an endpoint list that cannot be meant as it is written.
+// command line or an endpoint list that cannot be meant as it is written. What
+// runs a program in a world ends with that program's status, and with 125 if it
+// could not run it.
 package main
 
 import (
@@ -13,9 +15,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/paperplane-relay/paperplane/testenv/guest"
 )
 
 func main() {
+	// In a world, this is also what programs are started by.
+	guest.Main()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks for an orderly end. From then on signals do what
 	// they do by default, so that the second one ends the process at once.

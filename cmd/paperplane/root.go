@@ -24,6 +24,7 @@ var subcommands = []func(*program) *cobra.Command{
 	checkCommand,
 	labCommand,
 	scenariosCommand,
+	worldCommand,
 	benchCommand,
 	soakCommand,
 	versionCommand,
@@ -80,7 +81,7 @@ behind it are being blocked.`,
 
 // unknownCommand names the command that was perhaps meant.
 func unknownCommand(cmd *cobra.Command, name string) error {
-	if similar := cmd.Root().SuggestionsFor(name); len(similar) > 0 {
+	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
 		return usagef("unknown command %q: is it %q?", name, similar[0])
 	}
 	return usagef("unknown command %q", name)

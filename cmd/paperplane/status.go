@@ -7,9 +7,12 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/paperplane-relay/paperplane/testenv/remote"
 )
 
-// The exit statuses.
+// The exit statuses. What runs a program inside a world ends with that one's,
+// and with remote.StatusFailed if it could not run it.
 const (
 	statusOK     = 0
 	statusFailed = 1 // something went wrong while running
@@ -25,6 +28,18 @@ type usageError struct {
 
 func (u *usageError) Error() string { return u.err.Error() }
 func (u *usageError) Unwrap() error { return u.err }
+
+// exitStatus is a status to end with about which there is nothing to say.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// runError is a failure of what runs a program: it must not look like the
+// program's.
+type runError struct{ err error }
+
+func (r *runError) Error() string { return r.err.Error() }
+func (r *runError) Unwrap() error { return r.err }
 
 // usagef is an error in the command line.
 func usagef(format string, args ...any) error {
@@ -61,6 +76,12 @@ func report(w io.Writer, command string, err error) int {
 		return statusOK
 	}
 	status, hint := statusFailed, ""
+	if silent := exitStatus(0); errors.As(err, &silent) {
+		return int(silent)
+	}
+	if run := (*runError)(nil); errors.As(err, &run) {
+		status = remote.StatusFailed
+	}
 	if usage := (*usageError)(nil); errors.As(err, &usage) {
 		status = statusUsage
 		if usage.hint {

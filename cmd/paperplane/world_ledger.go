@@ -1,0 +1,99 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/paperplane-relay/paperplane/testenv/remote"
+)
+
+func worldLedgerCommand(p *program) *cobra.Command {
+	f := &worldFlags{}
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "ledger [flags]",
+		Short: "Say what has really happened: bytes, connections, what was blocked",
+		Long: `Say what has really happened in a running world so far. A line is what passed
+between an ISP and an address: dials, those that were answered and those that a
+rule kept from it, payload bytes that passed the border, packets that rules took.
+"in the open" are dials from an ISP to something that is in no cloud, and names
+that were asked for there.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := f.client().Ledger(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printDocument(p.stdout, l)
+			}
+			return printLedger(p.stdout, l, f.isp)
+		},
+	}
+	f.flags(cmd)
+	f.ispFlag(cmd, "only this ISP's")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print all of it as one JSON document")
+	return cmd
+}
+
+func printLedger(w io.Writer, l remote.Ledger, isp string) error {
+	t := table{right: []int{2, 3, 4, 5, 6, 7}}
+	head := []cell{}
+	for _, h := range []string{"ISP", "SERVER", "DIALS", "ANSWERED", "BLOCKED", "UP", "DOWN", "PACKETS TAKEN"} {
+		head = append(head, cell{text: h})
+	}
+	t.rows = append(t.rows, head)
+	for _, p := range l.Paths {
+		if isp != "" && p.ISP != isp {
+			continue
+		}
+		row := []cell{{text: p.ISP}, {text: p.Server.String()}}
+		for _, n := range []int64{p.Dials, p.Connections, p.Blocked, p.Up, p.Down, p.Dropped} {
+			row = append(row, cell{text: strconv.FormatInt(n, 10)})
+		}
+		t.rows = append(t.rows, row)
+	}
+	if err := t.print(w); err != nil {
+		return err
+	}
+	for _, d := range l.Directs {
+		if isp == "" || d.ISP == isp {
+			fmt.Fprintf(w, "in the open: %s from %s\n", d.Address, d.ISP)
+		}
+	}
+	for _, o := range l.Outages {
+		if isp == "" || o.ISP == isp {
+			until := "it still is"
+			if !o.Until.IsZero() {
+				until = "for " + o.Until.Sub(o.From).Round(time.Millisecond).String()
+			}
+			fmt.Fprintf(w, "cut off: %s, %s\n", o.ISP, until)
+		}
+	}
+	for _, b := range l.Burns {
+		if isp == "" || b.ISP == isp {
+			fmt.Fprintf(w, "burnt: %s at %s, %s\n", b.Endpoint, b.ISP, b.Cause)
+		}
+	}
+	addresses, tenants := l.Addresses, len(l.Tenants)
+	if isp != "" {
+		addresses, tenants = l.AddressesAt[isp], l.TenantsAt[isp]
+	}
+	_, err := fmt.Fprintf(w, "under a rule: %d addresses, %s\n", addresses, count(tenants, "tenant"))
+	return err
+}
+
+// printDocument prints JSON for scripts.
+func printDocument(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// seconds is a duration as JSON has it.
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

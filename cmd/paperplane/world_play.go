@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/kernel"
+	"github.com/paperplane-relay/paperplane/testenv/remote"
+	"github.com/paperplane-relay/paperplane/testenv/scenario"
+)
+
+// worldPlan is what a world is made from.
+type worldPlan struct {
+	scenario    string
+	seed, speed int
+	log         logging
+}
+
+func (o *worldPlan) flags(cmd *cobra.Command) {
+	o.seed, o.speed = 1, 1
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.scenario, "scenario", "", "a file, or one of "+strings.Join(scenario.Names(), ", "))
+	// It fails only for a flag that does not exist.
+	_ = cmd.RegisterFlagCompletionFunc("scenario", completeScenarios)
+	f.Var(number{&o.seed, 0, math.MaxInt}, "seed", "another seed is another world")
+	f.Var(number{&o.speed, 1, 1_000_000}, "speed", "how many times faster than life the scenario's dates come")
+}
+
+// read reads the scenario. A name with a slash or a dot is a file's.
+func (o *worldPlan) read() (*scenario.Scenario, error) {
+	switch {
+	case o.scenario == "":
+		return nil, usagef("--scenario: needed, a file or one of %s", strings.Join(scenario.Names(), ", "))
+	case slices.Contains(scenario.Names(), o.scenario):
+		return scenario.Builtin(o.scenario)
+	case !strings.ContainsAny(o.scenario, "/."):
+		return nil, usagef("--scenario: there is no %q built in: a file, or one of %s", o.scenario, strings.Join(scenario.Names(), ", "))
+	}
+	dir, name := filepath.Split(o.scenario)
+	s, err := scenario.Load(os.DirFS(filepath.Join(dir, ".")), name)
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return nil, fmt.Errorf("--scenario %s: %w", o.scenario, path.Err)
+	}
+	if err != nil {
+		return nil, &usageError{err: err}
+	}
+	return s, nil
+}
+
+// stage is a world that is served and played.
+type stage struct {
+	world  *testenv.World
+	server *remote.Server
+	socket string
+	log    *slog.Logger
+
+	// over ends when somebody asks for the world's end; end does that.
+	over    context.Context
+	end     context.CancelFunc
+	running sync.WaitGroup
+	sites   *sites
+}
+
+// perform runs act on a stage, in a process that may make one: it may be another
+// than this one, which then returns what the other did.
+func (o *worldPlan) perform(p *program, command string, s *scenario.Scenario, socket string, act func(*stage) (int, error)) error {
+	return exitStatus(kernel.Main(func() int {
+		status, err := func() (int, error) {
+			if err := kernel.Supported(); err != nil {
+				return 0, fmt.Errorf("this machine cannot have such a world: %w", err)
+			}
+			w, err := o.build(o.log.logger(p.stderr), s, socket)
+			if err != nil {
+				return 0, err
+			}
+			status, err := act(w)
+			return status, errors.Join(err, w.close())
+		}()
+		if err != nil {
+			return report(p.stderr, command, &runError{err})
+		}
+		return status
+	}))
+}
+
+// build makes the world, serves it, and lets the scenario begin.
+func (o *worldPlan) build(log *slog.Logger, s *scenario.Scenario, socket string) (_ *stage, err error) {
+	l, err := remote.Listen(socket)
+	if err != nil {
+		return nil, err
+	}
+	w := &stage{socket: socket, log: log}
+	w.over, w.end = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close(), l.Close())
+		}
+	}()
+	for _, what := range approximate(s) {
+		log.Warn("packets do not show names: " + what)
+	}
+	if w.world, err = testenv.Open(testenv.Config{Seed: uint64(o.seed), Backend: testenv.Kernel, Logger: log}); err != nil {
+		return nil, err
+	}
+	play, err := s.Build(w.world, scenario.Options{Speed: float64(o.speed), Seed: uint64(o.seed)})
+	if err != nil {
+		return nil, err
+	}
+	if w.sites, err = openSites(w.world); err != nil {
+		return nil, err
+	}
+	w.running.Go(func() {
+		if err := play.Play(w.over); err != nil && w.over.Err() == nil {
+			log.Error("the scenario does not go on", "err", err)
+		}
+	})
+	w.server = &remote.Server{World: w.world, Logger: log, Down: w.end}
+	w.running.Go(func() {
+		if err := w.server.Serve(l); err != nil {
+			log.Error("the world's socket has failed", "err", err)
+		}
+	})
+	return w, nil
+}
+
+// close ends all of it: programs first, which find their network as it was.
+func (w *stage) close() error {
+	w.end()
+	var errs []error
+	if w.server != nil {
+		errs = append(errs, w.server.Close())
+	}
+	if w.sites != nil {
+		w.sites.close()
+	}
+	w.running.Wait()
+	if w.world != nil {
+		errs = append(errs, w.world.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// approximate takes out of a scenario what goes by names, which packets do not
+// show, and says what it was.
+func approximate(s *scenario.Scenario) (said []string) {
+	strip := func(rules []scenario.Rule, where string) []scenario.Rule {
+		return slices.DeleteFunc(rules, func(r scenario.Rule) bool {
+			if len(r.When.Names) > 0 {
+				said = append(said, fmt.Sprintf("a rule for %s%s is left out", count(len(r.When.Names), "name"), where))
+			}
+			return len(r.When.Names) > 0
+		})
+	}
+	exempt := func(rules []scenario.Rule, where string) {
+		for i := range rules {
+			if n := len(rules[i].When.ExceptNames); n > 0 {
+				said = append(said, fmt.Sprintf("a rule that exempts %s%s exempts none", count(n, "name"), where))
+				rules[i].When.ExceptNames = nil
+			}
+		}
+	}
+	s.Rules = strip(s.Rules, "")
+	exempt(s.Rules, "")
+	for i := range s.ISPs {
+		where := " at " + s.ISPs[i].Name
+		s.ISPs[i].Rules = strip(s.ISPs[i].Rules, where)
+		exempt(s.ISPs[i].Rules, where)
+	}
+	return said
+}
+
+// environment is that of a program inside: the user's, and the way to the world.
+func environment(socket string) []string {
+	kept := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, remote.Variable+"=") })
+	return append(kept, remote.Variable+"="+socket)
+}
