@@ -61,10 +61,19 @@ func printLedger(w io.Writer, l remote.Ledger, isp string) error {
 	if err := t.print(w); err != nil {
 		return err
 	}
+	times := make(map[string]int)
+	var open []string
 	for _, d := range l.Directs {
-		if isp == "" || d.ISP == isp {
-			fmt.Fprintf(w, "in the open: %s from %s\n", d.Address, d.ISP)
+		if isp != "" && d.ISP != isp {
+			continue
 		}
+		line := fmt.Sprintf("%s from %s", d.Address, d.ISP)
+		if times[line]++; times[line] == 1 {
+			open = append(open, line)
+		}
+	}
+	for _, line := range open {
+		fmt.Fprintf(w, "in the open: %s, %s\n", line, count(times[line], "time"))
 	}
 	for _, o := range l.Outages {
 		if isp == "" || o.ISP == isp {
@@ -84,7 +93,7 @@ func printLedger(w io.Writer, l remote.Ledger, isp string) error {
 	if isp != "" {
 		addresses, tenants = l.AddressesAt[isp], l.TenantsAt[isp]
 	}
-	_, err := fmt.Fprintf(w, "under a rule: %d addresses, %s\n", addresses, count(tenants, "tenant"))
+	_, err := fmt.Fprintf(w, "under a rule: %s, %s\n", count(int(addresses), "address"), count(tenants, "tenant"))
 	return err
 }
 

@@ -232,6 +232,12 @@ func conditions(r remote.Rule) string {
 	if len(r.Names) > 0 {
 		all = append(all, few(r.Names))
 	}
+	if len(r.ExceptNames) > 0 {
+		all = append(all, "not "+few(r.ExceptNames))
+	}
+	if r.Cycle.Every > 0 {
+		all = append(all, fmt.Sprintf("%s of every %s", short(seconds(r.Cycle.On)), short(seconds(r.Cycle.Every))))
+	}
 	if r.Direction != "" {
 		all = append(all, r.Direction+" only")
 	}

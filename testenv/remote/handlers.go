@@ -131,7 +131,6 @@ func (s *Server) add(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.log().Info("rule added", "isp", i.Name(), "rule", uint64(id), "do", rule.Do)
 	return Added{[]blocker.RuleID{id}}, nil
 }
 
@@ -160,7 +159,6 @@ func (s *Server) replace(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.log().Info("rules replaced", "isp", i.Name(), "rules", len(rules))
 	return Added{append([]blocker.RuleID{}, ids...)}, nil
 }
 
@@ -181,7 +179,6 @@ func (s *Server) remove(_ http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, &Error{http.StatusConflict, fmt.Sprintf("rule %d applies the registry: strike off what is listed instead", n)}
 	}
 	i.Remove(id)
-	s.log().Info("rule removed", "isp", i.Name(), "rule", n)
 	return nil, nil
 }
 
@@ -192,10 +189,11 @@ func (s *Server) cut(_ http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	if r.Method == http.MethodPut {
 		i.Cut()
+		s.log().Info("network cut", "isp", i.Name())
 	} else {
 		i.Restore()
+		s.log().Info("network restored", "isp", i.Name())
 	}
-	s.log().Info("network cut or restored", "isp", i.Name(), "down", i.Down())
 	return nil, nil
 }
 

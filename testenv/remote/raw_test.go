@@ -103,7 +103,7 @@ func FuzzRules(f *testing.F) {
 		`{"prefixes":["52.58.0.0/15","2001:db8::/32"],"ports":[443],"do":"freeze:16KiB,counting:up"}`,
 		`{"names":["example.org"],"do":"reset,lingering:10m,renewing"}`,
 		`{"from":"2031-01-01T00:00:00Z","until":"2032-01-01T00:00:00Z","probability":0.5,"direction":"down","do":"police:64kbit/s"}`,
-		`{"do":"freeze:25packets"}`, `{"id":1,"do":"drop"}`, `[]`, `{"do":"drop"}x`,
+		`{"cycle":{"start":"2031-01-01T00:00:00Z","every_seconds":86400,"on_seconds":0.5},"except_names":["a.b"],"do":"freeze:25packets"}`, `{"id":1,"do":"drop"}`, `[]`, `{"do":"drop"}x`,
 	} {
 		f.Add([]byte(s))
 	}

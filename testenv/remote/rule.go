@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,12 +21,16 @@ type Rule struct {
 	// Prefixes holds blocks of server addresses, without bits beyond their
 	// length.
 	Prefixes []netip.Prefix `json:"prefixes,omitempty"`
-	// Ports holds server ports, Names host names with their subdomains.
-	Ports []uint16 `json:"ports,omitempty"`
-	Names []string `json:"names,omitempty"`
+	// Ports holds server ports, Names host names with their subdomains, and
+	// ExceptNames those that are left alone.
+	Ports       []uint16 `json:"ports,omitempty"`
+	Names       []string `json:"names,omitempty"`
+	ExceptNames []string `json:"except_names,omitempty"`
 	// From and Until bound the rule in time, From inclusive, Until exclusive.
 	From  time.Time `json:"from,omitzero"`
 	Until time.Time `json:"until,omitzero"`
+	// Cycle has the rule come and go within those bounds.
+	Cycle Cycle `json:"cycle,omitzero"`
 	// Probability is the share of flows concerned, 0 to 1; zero means all.
 	Probability float64 `json:"probability,omitempty"`
 	// Direction is "up", from the ISP's customers, or "down", or empty for both.
@@ -38,6 +43,33 @@ type Rule struct {
 	Listed   int  `json:"listed,omitempty"`
 }
 
+// Cycle is a schedule that repeats: see [blocker.Cycle].
+type Cycle struct {
+	Start time.Time `json:"start"`
+	Every float64   `json:"every_seconds"`
+	On    float64   `json:"on_seconds"`
+}
+
+// maxCycle is a year: what is longer is no cycle.
+const maxCycle = 366 * 24 * time.Hour
+
+func (c Cycle) cycle() (blocker.Cycle, error) {
+	if c == (Cycle{}) {
+		return blocker.Cycle{}, nil
+	}
+	every, on := seconds(c.Every), seconds(c.On)
+	if c.Every > maxCycle.Seconds() || c.On > c.Every || every <= 0 || on <= 0 {
+		return blocker.Cycle{}, errors.New("must be on for on_seconds of every_seconds, at most a year")
+	}
+	return blocker.Cycle{Start: c.Start, Every: every, On: on}, nil
+}
+
+func cycleOf(c blocker.Cycle) Cycle {
+	return Cycle{Start: c.Start, Every: c.Every.Seconds(), On: c.On.Seconds()}
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
 // rule is what the JSON means.
 func (r Rule) rule() (blocker.Rule, error) {
 	if r.ID != 0 || r.Registry || r.Listed != 0 {
@@ -48,11 +80,9 @@ func (r Rule) rule() (blocker.Rule, error) {
 	if slices.Contains(r.Ports, 0) {
 		errs = append(errs, errors.New("ports: must be from 1 to 65535, got 0"))
 	}
-	for _, n := range r.Names {
-		if n == "" || strings.ContainsAny(n, " /:*") {
-			errs = append(errs, fmt.Errorf("names: must be host names like example.org, got %q", n))
-		}
-	}
+	errs = append(errs, wrap("names", nameError(r.Names)), wrap("except_names", nameError(r.ExceptNames)))
+	cycle, err := r.Cycle.cycle()
+	errs = append(errs, wrap("cycle", err))
 	if !r.Until.IsZero() && !r.Until.After(r.From) {
 		errs = append(errs, errors.New("until: must be after from"))
 	}
@@ -71,8 +101,8 @@ func (r Rule) rule() (blocker.Rule, error) {
 	}
 	return blocker.Rule{
 		When: blocker.When{
-			Prefixes: r.Prefixes, Ports: r.Ports, Names: r.Names, From: r.From, Until: r.Until,
-			Probability: r.Probability, Dir: dir,
+			Prefixes: r.Prefixes, Ports: r.Ports, Names: r.Names, ExceptNames: r.ExceptNames,
+			From: r.From, Until: r.Until, Cycle: cycle, Probability: r.Probability, Dir: dir,
 		},
 		Do: do,
 	}, errors.Join(errs...)
@@ -83,6 +113,15 @@ func wrap(key string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", key, err)
+}
+
+func nameError(names []string) error {
+	for _, n := range names {
+		if n == "" || strings.ContainsAny(n, " /:*") {
+			return fmt.Errorf("must be host names like example.org, got %q", n)
+		}
+	}
+	return nil
 }
 
 // prefixError says what is wrong with prefixes. A block that is wider than it
@@ -105,7 +144,8 @@ func prefixError(prefixes []netip.Prefix) error {
 // ruleOf writes a rule in JSON.
 func ruleOf(id blocker.RuleID, r blocker.Rule, registry bool) Rule {
 	out := Rule{
-		ID: id, Ports: r.When.Ports, Names: r.When.Names, From: r.When.From, Until: r.When.Until,
+		ID: id, Ports: r.When.Ports, Names: r.When.Names, ExceptNames: r.When.ExceptNames,
+		From: r.When.From, Until: r.When.Until, Cycle: cycleOf(r.When.Cycle),
 		Probability: r.When.Probability, Do: action(r.Do), Registry: registry,
 	}
 	if r.When.Dir != blocker.Both {
@@ -138,7 +178,7 @@ func action(a blocker.Action) string {
 			s += ",counting:" + t.Count.String()
 		}
 	case blocker.Polices:
-		s = fmt.Sprintf("police:%gB/s", t.Rate)
+		s = "police:" + strconv.FormatFloat(t.Rate, 'f', -1, 64) + "B/s"
 	}
 	if t.Window > 0 {
 		s += ",lingering:" + t.Window.String()
