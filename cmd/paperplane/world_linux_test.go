@@ -53,7 +53,7 @@ func world(t *testing.T, socket string, args ...string) *exec.Cmd {
 	t.Helper()
 	needWorlds(t)
 	cmd := exec.CommandContext(t.Context(), built(t), append([]string{"world"}, args...)...)
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(built(t))+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(built(t))+":"+os.Getenv("PATH"), "TMPDIR="+t.TempDir())
 	if socket != "" {
 		cmd.Env = append(cmd.Env, remote.Variable+"="+socket)
 	}
@@ -195,27 +195,42 @@ $`).FindStringSubmatch(stdout)
 		return
 	}
 	t.Run("as anybody", func(t *testing.T) {
-		dir := t.TempDir()
-		for _, name := range []string{built(t), examples + "/freeze.sh", small} {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), text, 0o755); err != nil { //nolint:gosec // a program
-				t.Fatal(err)
-			}
-		}
-		for d := dir; d != os.TempDir(); d = filepath.Dir(d) {
-			if err := os.Chmod(d, 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		cmd := exec.CommandContext(t.Context(), bash, filepath.Join(dir, "freeze.sh"))
-		cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "TMPDIR=/tmp", "XDG_RUNTIME_DIR=")
-		cmd.Dir = "/"
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, Pdeathsig: syscall.SIGKILL}
+		cmd := exec.CommandContext(t.Context(), bash, "freeze.sh")
+		anybody(t, cmd)
 		checked(t, cmd)
 	})
+}
+
+// anybody has a command run as a user who may do nothing, in a directory with the
+// program, and what the examples need. Only root can be somebody else.
+func anybody(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	const nobody = 65534
+	dir := t.TempDir()
+	for _, name := range []string{built(t), examples + "/freeze.sh", small} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), text, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tmp := filepath.Join(dir, "tmp")
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(tmp, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	for d := dir; d != filepath.Clean(os.TempDir()) && d != "/"; d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "TMPDIR="+tmp, "XDG_RUNTIME_DIR=", "HOME="+tmp)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Pdeathsig: syscall.SIGKILL}
 }
 
 // TestWorldUp goes through what can be asked of a running world.
@@ -410,6 +425,18 @@ func TestWorldKilled(t *testing.T) {
 		{"run", func(t *testing.T, stdout *os.File) *exec.Cmd {
 			cmd := world(t, "", "run", "--scenario", small, "--", "sh", "-c", script)
 			cmd.Stdout = stdout
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			return cmd
+		}},
+		{"run as anybody", func(t *testing.T, stdout *os.File) *exec.Cmd {
+			cmd := world(t, "", "run", "--scenario", "./small.yaml", "--", "sh", "-c", script)
+			cmd.Dir, cmd.Stdout = examples, stdout
+			if os.Getuid() == 0 {
+				anybody(t, cmd)
+				cmd.Path = filepath.Join(cmd.Dir, "paperplane")
+			}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}

@@ -75,12 +75,21 @@ type stage struct {
 }
 
 // perform runs act on a stage, in a process that may make one: it may be another
-// than this one, which then returns what the other did.
+// than this one, which then returns what the other did. Without a socket the
+// world has one of its own, which whoever is not told of it does not find.
 func (o *worldPlan) perform(p *program, command string, s *scenario.Scenario, socket string, act func(*stage) (int, error)) error {
 	return exitStatus(kernel.Main(func() int {
 		status, err := func() (int, error) {
 			if err := kernel.Supported(); err != nil {
 				return 0, fmt.Errorf("this machine cannot have such a world: %w", err)
+			}
+			if socket == "" {
+				dir, err := os.MkdirTemp("", "paperplane-world-")
+				if err != nil {
+					return 0, err
+				}
+				defer func() { _ = os.RemoveAll(dir) }()
+				socket = filepath.Join(dir, "world")
 			}
 			w, err := o.build(o.log.logger(p.stderr), s, socket)
 			if err != nil {

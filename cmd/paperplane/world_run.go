@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -49,15 +48,7 @@ at once. Ctrl-C is the command's to answer.`,
 			if err := (choice{to: new(string), words: isps}).Set(isp); err != nil {
 				return usagef("--isp: %w", err)
 			}
-			// The command is to see a world of its own, whatever else there is.
-			dir, err := os.MkdirTemp("", "paperplane-world-")
-			if err != nil {
-				return &runError{err}
-			}
-			defer os.RemoveAll(dir)
-			return o.perform(p, cmd.CommandPath(), s, filepath.Join(dir, "world"), func(w *stage) (int, error) {
-				return w.run(p, isp, args)
-			})
+			return o.perform(p, cmd.CommandPath(), s, "", func(w *stage) (int, error) { return w.run(p, isp, args) })
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
