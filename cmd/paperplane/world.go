@@ -4,12 +4,10 @@ import (
 	"context"
 	"net/netip"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/paperplane-relay/paperplane/testenv/remote"
-	"github.com/paperplane-relay/paperplane/testenv/scenario"
 )
 
 func worldCommand(p *program) *cobra.Command {
@@ -124,7 +122,7 @@ func (f *worldFlags) isps(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-// completeClouds, completeScenarios and completeHosts are for flags of these.
+// completeClouds and completeHosts are for what takes these.
 func (f *worldFlags) completeClouds(cmd *cobra.Command, _ []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 	if w, err := f.client().World(cmd.Context()); err == nil {
 		for _, c := range w.Clouds {
@@ -144,16 +142,6 @@ func (f *worldFlags) completeHosts(cmd *cobra.Command, _ []string, _ string) (na
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
-}
-
-// completeScenarios completes files as well as names.
-func completeScenarios(_ *cobra.Command, _ []string, start string) (names []string, _ cobra.ShellCompDirective) {
-	for _, n := range scenario.Names() {
-		if strings.HasPrefix(n, start) {
-			names = append(names, n)
-		}
-	}
-	return names, cobra.ShellCompDirectiveDefault
 }
 
 // worldPrefixes are arguments: CIDR blocks, or addresses for themselves alone.

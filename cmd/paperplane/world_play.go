@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"math"
 	"os"
@@ -23,41 +22,28 @@ import (
 
 // worldPlan is what a world is made from.
 type worldPlan struct {
-	scenario    string
-	seed, speed int
-	log         logging
+	scenario string
+	seed     int
+	speed    float64
+	log      logging
 }
 
 func (o *worldPlan) flags(cmd *cobra.Command) {
 	o.seed, o.speed = 1, 1
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.scenario, "scenario", "", "a file, or one of "+strings.Join(scenario.Names(), ", "))
-	// It fails only for a flag that does not exist.
-	_ = cmd.RegisterFlagCompletionFunc("scenario", completeScenarios)
+	f.StringVar(&o.scenario, "scenario", "", "what the world is: a built-in `NAME`, or a file, ending in .yaml")
+	completeScenarios(cmd, "scenario")
+	f.Var(factor{&o.speed}, "speed", "how many times faster than life the scenario's dates come")
 	f.Var(number{&o.seed, 0, math.MaxInt}, "seed", "another seed is another world")
-	f.Var(number{&o.speed, 1, 1_000_000}, "speed", "how many times faster than life the scenario's dates come")
 }
 
-// read reads the scenario. A name with a slash or a dot is a file's.
+// read reads the scenario.
 func (o *worldPlan) read() (*scenario.Scenario, error) {
-	switch {
-	case o.scenario == "":
-		return nil, usagef("--scenario: needed, a file or one of %s", strings.Join(scenario.Names(), ", "))
-	case slices.Contains(scenario.Names(), o.scenario):
-		return scenario.Builtin(o.scenario)
-	case !strings.ContainsAny(o.scenario, "/."):
-		return nil, usagef("--scenario: there is no %q built in: a file, or one of %s", o.scenario, strings.Join(scenario.Names(), ", "))
+	if o.scenario == "" {
+		return nil, usagef("--scenario: needed, the name of one, or a file: 'paperplane scenarios' lists them")
 	}
-	dir, name := filepath.Split(o.scenario)
-	s, err := scenario.Load(os.DirFS(filepath.Join(dir, ".")), name)
-	if path := (*fs.PathError)(nil); errors.As(err, &path) {
-		return nil, fmt.Errorf("--scenario %s: %w", o.scenario, path.Err)
-	}
-	if err != nil {
-		return nil, &usageError{err: err}
-	}
-	return s, nil
+	return readScenario(o.scenario)
 }
 
 // stage is a world that is served and played.
@@ -124,7 +110,7 @@ func (o *worldPlan) build(log *slog.Logger, s *scenario.Scenario, socket string)
 	if w.world, err = testenv.Open(testenv.Config{Seed: uint64(o.seed), Backend: testenv.Kernel, Logger: log}); err != nil {
 		return nil, err
 	}
-	play, err := s.Build(w.world, scenario.Options{Speed: float64(o.speed), Seed: uint64(o.seed)})
+	play, err := s.Build(w.world, scenario.Options{Speed: o.speed, Seed: uint64(o.seed)})
 	if err != nil {
 		return nil, err
 	}
