@@ -3,17 +3,19 @@ package testenv_test
 import (
 	"net/netip"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv"
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
+	"github.com/paperplane-relay/paperplane/testenv/worldtest"
 )
 
 // A rule that holds by day burns what is launched at night when the day comes;
 // what is launched by day is born blocked.
 func TestBurnsByDay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	t.Parallel()
+	worldtest.Needs(t, worldtest.Hours)
+	worldtest.Run(t, func(t *testing.T) {
 		w := testenv.New(testenv.Config{})
 		isp := w.ISP("north", testenv.ISPConfig{})
 		cloud := w.Cloud("amazon", testenv.CloudConfig{Prefixes: []netip.Prefix{amazon}})

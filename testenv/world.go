@@ -21,6 +21,10 @@ var ErrClosed = errors.New("testenv: world is closed")
 // drainTime is how long Close waits before it names what hangs.
 const drainTime = 5 * time.Second
 
+// bubbles is before any real time, and decades after that with which bubbles of
+// testing/synctest begin.
+var bubbles = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // Config is what a world begins with. The zero value is usable.
 type Config struct {
 	// Seed decides everything that is drawn by lot: addresses, and which flows
@@ -88,6 +92,9 @@ func Open(c Config) (*World, error) {
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
+	}
+	if on == Kernel && time.Now().Before(bubbles) {
+		return nil, unsupported(Kernel, "virtual time, as in a bubble of testing/synctest,")
 	}
 	if on == Memory {
 		w.on = newMemory(w)

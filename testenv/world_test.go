@@ -61,6 +61,14 @@ func newScene(t testing.TB, isp testenv.ISPConfig) *scene {
 	return s
 }
 
+// Ledger is the world's. A kernel's border tells what it has done a moment later.
+func (s *scene) Ledger() testenv.Ledger {
+	if worldtest.RealTime() {
+		worldtest.Settle()
+	}
+	return s.World.Ledger()
+}
+
 // through is a client that reaches destinations by the endpoint.
 func (s *scene) through(t testing.TB) *http.Client {
 	t.Helper()

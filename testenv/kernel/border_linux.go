@@ -36,8 +36,10 @@ var borderSettings = []string{
 //
 //	forward ── from the customers ──> up:   cut, loss, SYNs told ── rulesUp ──> sight, traffic
 //	        └─ from the world ──────> down: cut ── rulesDown ──> SYN-ACKs told, traffic, loss
+//	local ──── to a portal: cut
 const (
 	chainForward = "forward"
+	chainLocal   = "local"
 	chainUp      = "up"
 	chainDown    = "down"
 	rulesUp      = "rules-up"
@@ -69,6 +71,7 @@ func layOut(b *nft.Batch) {
 		layOutTraffic(b, f)
 	}
 	b.Chain(chainForward, &nft.Hook{Kind: "filter", Number: unix.NF_INET_FORWARD})
+	b.Chain(chainLocal, &nft.Hook{Kind: "filter", Number: unix.NF_INET_LOCAL_IN})
 	for _, s := range sides {
 		b.Chain(s.chain, nil)
 		b.Chain(s.rules, nil)

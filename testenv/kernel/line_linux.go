@@ -20,8 +20,13 @@ type line struct {
 	captive, resets bool
 }
 
-// write makes the chains of both directions.
+// write makes the chains of both directions, and that to a portal: a network that
+// is cut has none.
 func (l *line) write(b *nft.Batch) {
+	b.Flush(chainLocal)
+	if l.cut {
+		b.Rule(chainLocal, nft.From(nearLink), nft.TCP(), nft.Count(counterCut), nft.Drop())
+	}
 	for _, s := range sides {
 		b.Flush(s.chain)
 		switch {

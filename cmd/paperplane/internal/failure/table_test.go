@@ -4,6 +4,7 @@ package failure_test
 
 import (
 	"errors"
+	"io"
 	"net/netip"
 	"strings"
 	"syscall"
@@ -36,6 +37,11 @@ func TestOneEndpointReset(t *testing.T) {
 	})
 }
 
+// mostCaught is how many objects may be caught in a freeze: where nothing else
+// slows down who finds it out, it is 7 in a thousand of a minute's, and as many
+// more are for a machine that is busy.
+const mostCaught = 2 * 7 * 20 * 60 / 1000
+
 // TestOneEndpointFrozen downloads objects of 64 KiB. Those that were caught in
 // the freeze are lost, and no other.
 func TestOneEndpointFrozen(t *testing.T) {
@@ -59,8 +65,8 @@ func TestOneEndpointFrozen(t *testing.T) {
 			caught++
 		}
 		t.Logf("%d of %d objects were caught; condemned at %v", caught, f.load.Done(), condemned)
-		if int64(caught)*1000 > 7*f.load.Done()+7000 {
-			t.Errorf("%d of %d objects were caught", caught, f.load.Done())
+		if caught > mostCaught {
+			t.Errorf("%d objects were caught, want %d at most", caught, mostCaught)
 		}
 	})
 }
@@ -122,13 +128,16 @@ func TestOwnNetworkDown(t *testing.T) {
 	})
 }
 
+// TestOneProcessKilled kills a process whose kernel then ends its connections, by
+// FIN where it had read all that was sent: nobody can tell that from the end that
+// a destination makes.
 func TestOneProcessKilled(t *testing.T) {
 	inField(t, options{}, func(f *field) {
 		v := f.victim()
 		on := f.on(v)
 		since := time.Now()
 		v.Signal(syscall.SIGKILL)
-		f.cutsOnly(on, since, cutAfter)
+		f.cutsOnly(on, since, cutAfter, io.EOF)
 		f.judges([]*endpoint{v}, "down")
 		f.load.More(t, 100)
 	})
@@ -201,8 +210,8 @@ func TestRelayRestarted(t *testing.T) {
 	})
 }
 
-// used is the endpoint in use that carries the most streams, of which there may
-// be none.
+// used is the endpoint that carries the most streams, or any that is in use if
+// none carries any.
 func (f *field) used() *endpoint {
 	f.t.Helper()
 	states := make(map[string]string)
@@ -214,7 +223,9 @@ func (f *field) used() *endpoint {
 	var best *endpoint
 	most := -1
 	for _, e := range f.endpoints {
-		if n := len(drive.StreamsOn(e.Process, f.streams)); n > most && states[e.Process.Addr] == "endpoint in use" {
+		// What is in use from the beginning is in no event, and carries streams.
+		n, state := len(drive.StreamsOn(e.Process, f.streams)), states[e.Process.Addr]
+		if n > most && (state == "endpoint in use" || state == "" && n > 0) {
 			best, most = e, n
 		}
 	}
