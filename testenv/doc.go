@@ -16,6 +16,9 @@
 // flows lost packets and when, endpoints burnt, innocents hit, money. Judge by
 // it, not by what the program under test believes.
 //
+// All of that can be made call by call, or read from a file: see
+// [github.com/paperplane-relay/paperplane/testenv/scenario].
+//
 // A destination has a name that only endpoints resolve. Whoever dials one from
 // an ISP does so in the open, and the ledger tells.
 //

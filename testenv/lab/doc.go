@@ -1,11 +1,10 @@
 // Package lab is the demonstration: a relay, real and unaltered, in a world
 // whose addresses are being blocked, all in one process.
 //
-// A [Scenario] is data: clouds and their prefixes, endpoints and tenants in
-// them, ISPs, and dated acts of the blocker. [April2018] is the one that comes
-// with it. A [Lab] builds the world of a scenario, compresses its dates into a
-// run of seconds or minutes, starts one relay for each ISP, keeps them under
-// load, plays the acts, and ends with a [Report].
+// A [scenario.Scenario] is data: clouds and their prefixes, endpoints and tenants
+// in them, ISPs, and what happens when. A [Lab] sets one up in a world in memory,
+// compresses its dates into a run of seconds or minutes, starts one relay for each
+// ISP, keeps them under load, lets happen what does, and ends with a [Report].
 //
 // Clients and destination are real as well: crypto/tls and HTTP over the relays'
 // SOCKS5 ports, which never ask twice. The first ISP's port is the caller's
