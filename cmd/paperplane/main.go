@@ -5,9 +5,9 @@
 // signals are known only here: the packages below take values.
 //
 // The exit status is 0 for success, 1 for a failure while running, and 2 for a
-// command line or an endpoint list that cannot be meant as it is written. What
-// runs a program in a world ends with that program's status, and with 125 if it
-// could not run it.
+// command line, an endpoint list or a scenario that cannot be meant as it is
+// written. What runs a program in a world ends with that program's status, and
+// with 125 if it could not run it.
 package main
 
 import (
