@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,7 @@ type worldPlan struct {
 	scenario string
 	seed     int
 	speed    float64
+	skip     time.Duration
 	log      logging
 }
 
@@ -35,6 +37,7 @@ func (o *worldPlan) flags(cmd *cobra.Command) {
 	f.StringVar(&o.scenario, "scenario", "", "what the world is: a built-in `NAME`, or a file, ending in .yaml")
 	completeScenarios(cmd, "scenario")
 	f.Var(factor{&o.speed}, "speed", "how many times faster than life the scenario's dates come")
+	f.Var(storyTime{&o.skip}, "skip", "how much of the scenario is over when the world begins, like 7h or 2d")
 	f.Var(number{&o.seed, 0, math.MaxInt}, "seed", "another seed is another world")
 }
 
@@ -43,7 +46,28 @@ func (o *worldPlan) read() (*scenario.Scenario, error) {
 	if o.scenario == "" {
 		return nil, usagef("--scenario: needed, the name of one, or a file: 'paperplane scenarios' lists them")
 	}
-	return readScenario(o.scenario)
+	s, err := readScenario(o.scenario)
+	if err != nil || o.skip == 0 {
+		return s, err
+	}
+	if o.skip >= s.Lasts {
+		return nil, usagef("--skip: must be less than %s lasts, %s", s.Name, scenario.FormatDuration(s.Lasts))
+	}
+	skip(s, o.skip)
+	return s, nil
+}
+
+// storyTime is a time of a scenario's, which may be days.
+type storyTime struct{ to *time.Duration }
+
+func (s storyTime) String() string { return "" }
+func (s storyTime) Type() string   { return "duration" }
+
+func (s storyTime) Set(text string) (err error) {
+	if *s.to, err = scenario.ParseDuration(text); err != nil {
+		return fmt.Errorf("%w, got %q", err, text)
+	}
+	return nil
 }
 
 // stage is a world that is served and played.

@@ -250,6 +250,9 @@ func conditions(r remote.Rule) string {
 	if !r.Until.IsZero() {
 		all = append(all, "until "+r.Until.Format(time.DateTime))
 	}
+	if r.Idle {
+		all = append(all, "not now")
+	}
 	return strings.Join(all, "; ")
 }
 
@@ -313,7 +316,7 @@ func readRules(in io.Reader) (rules []remote.Rule, err error) {
 	}
 	for _, r := range document.Rules {
 		if !r.Registry {
-			r.ID = 0
+			r.ID, r.Idle = 0, false
 			rules = append(rules, r)
 		}
 	}

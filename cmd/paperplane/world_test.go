@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv/scenario"
 )
@@ -26,6 +27,8 @@ func TestWorldUsage(t *testing.T) {
 		{"world run --scenario april-2018", "paperplane world run: needs a command after -- (see 'paperplane world run --help')"},
 		{"world run --scenario april-2018 --isp beeline true", `paperplane world run: --isp: must be one of mts, megafon, regional, got "beeline" (see 'paperplane world run --help')`},
 		{"world run --scenario april-2018 --speed 0 true", "paperplane world run: --speed: must be positive, got 0 (see 'paperplane world run --help')"},
+		{"world run --scenario tspu-2025 --skip long true", `paperplane world run: --skip: must be a duration like 18ms, 30s, 2h30m or 36d, got "long" (see 'paperplane world run --help')`},
+		{"world run --scenario tspu-2025 --skip 3d true", "paperplane world run: --skip: must be less than tspu-2025 lasts, 3d (see 'paperplane world run --help')"},
 		{"world up now", `paperplane world up: takes no arguments, got "now" (see 'paperplane world up --help')`},
 		{"world exec true", "paperplane world exec: needs --isp or --host, one of them (see 'paperplane world exec --help')"},
 		{"world exec --isp mts --host site.lab true", "paperplane world exec: needs --isp or --host, one of them (see 'paperplane world exec --help')"},
@@ -118,6 +121,64 @@ func TestApproximate(t *testing.T) {
 	}
 	if said := approximate(s); len(said) != 0 {
 		t.Errorf("said again %q", said)
+	}
+}
+
+// TestSkip: a scenario that begins later is still one, and stands where it would.
+func TestSkip(t *testing.T) {
+	for _, name := range scenario.Names() {
+		for _, share := range []int64{0, 1, 10, 50, 99} {
+			s, err := scenario.Builtin(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begins, ends := s.Begins, s.Ends()
+			d := s.Lasts * time.Duration(share) / 100
+			skip(s, d)
+			if err := s.Validate(); err != nil {
+				t.Errorf("%s after %v: %v", name, d, err)
+			}
+			if !s.Begins.Equal(begins.Add(d)) || !s.Ends().Equal(ends) {
+				t.Errorf("%s after %v: from %v to %v", name, d, s.Begins, s.Ends())
+			}
+		}
+	}
+
+	begins := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := func(h int) time.Time { return begins.Add(time.Duration(h) * time.Hour) }
+	s := &scenario.Scenario{
+		Begins: begins, Lasts: 48 * time.Hour,
+		Rules: []scenario.Rule{
+			{When: scenario.When{Until: at(10)}},
+			{When: scenario.When{From: at(5), Until: at(20)}},
+			{When: scenario.When{From: at(30)}},
+		},
+		Registry: []scenario.Entry{{At: at(1)}, {At: at(2)}, {At: at(20)}},
+		Events: []scenario.Event{
+			{At: at(1), Cut: []string{"over"}, For: time.Hour},
+			{At: at(9), Cut: []string{"half over"}, For: 2 * time.Hour},
+			{At: at(1), Cut: []string{"for good"}},
+			{At: at(1), Launch: []scenario.Batch{{Count: 1}}, Cut: []string{"over"}, For: time.Hour},
+			{At: at(4), Evict: []scenario.Eviction{{Notice: 2 * time.Hour}, {Notice: 12 * time.Hour}}},
+		},
+	}
+	skip(s, 10*time.Hour)
+	now := at(10)
+	if len(s.Rules) != 2 || !s.Rules[0].When.From.IsZero() || !s.Rules[0].When.Until.Equal(at(20)) || !s.Rules[1].When.From.Equal(at(30)) {
+		t.Errorf("rules %+v", s.Rules)
+	}
+	if e := s.Registry; !e[0].At.Equal(now) || !e[1].At.Equal(now) || !e[2].At.Equal(at(20)) {
+		t.Errorf("registry %+v", e)
+	}
+	if len(s.Events) != 4 {
+		t.Fatalf("events %+v", s.Events)
+	}
+	half, good, launch, evict := s.Events[0], s.Events[1], s.Events[2], s.Events[3]
+	if !half.At.Equal(now) || half.For != time.Hour || good.Cut == nil || good.For != 0 || launch.Cut != nil || len(launch.Launch) != 1 {
+		t.Errorf("events %+v", s.Events)
+	}
+	if evict.Evict[0].Notice != 0 || evict.Evict[1].Notice != 6*time.Hour {
+		t.Errorf("evictions %+v", evict.Evict)
 	}
 }
 

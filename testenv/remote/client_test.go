@@ -83,7 +83,7 @@ func TestRules(t *testing.T) {
 		{Probability: 0.5, Direction: "up", From: from, Until: from.Add(time.Hour), Do: "police:8000B/s"},
 		{Names: []string{"example.org"}, Do: "reset,lingering:10m0s,renewing"},
 		{From: from, ExceptNames: []string{"example.com"}, Do: "freeze:25packets"},
-		{Cycle: remote.Cycle{Start: from, Every: 86400, On: 3600}, Do: "drop"},
+		{Cycle: remote.Cycle{Start: from, Every: 86400, On: 86400}, Ports: []uint16{9}, Do: "drop"},
 		{From: from, Do: "reject"},
 		{From: from, Do: "drop"},
 	}
@@ -141,7 +141,7 @@ func same(t *testing.T, r *rig, want []remote.Rule) {
 	if !slices.EqualFunc(got, want, func(a, b remote.Rule) bool {
 		return a.ID == b.ID && slices.Equal(a.Prefixes, b.Prefixes) && slices.Equal(a.Ports, b.Ports) && slices.Equal(a.Names, b.Names) &&
 			a.From.Equal(b.From) && a.Until.Equal(b.Until) && a.Probability == b.Probability && a.Direction == b.Direction && a.Do == b.Do &&
-			slices.Equal(a.ExceptNames, b.ExceptNames) && a.Cycle == b.Cycle
+			slices.Equal(a.ExceptNames, b.ExceptNames) && a.Cycle == b.Cycle && a.Idle == b.From.After(time.Now())
 	}) {
 		t.Errorf("rules\n%+v want\n%+v", got, want)
 	}
@@ -322,7 +322,7 @@ func TestRefusals(t *testing.T) {
 		{"no way", rule(remote.Rule{Direction: "left", Do: "drop"}), 400, `direction: must be up or down, or left out for both, got "left"`},
 		{"over before it begins", rule(remote.Rule{From: time.Unix(2, 0), Until: time.Unix(1, 0), Do: "drop"}), 400, "until: must be after from"},
 		{"on for longer than it lasts", rule(remote.Rule{Cycle: remote.Cycle{Every: 1, On: 2}, Do: "drop"}), 400, "cycle: must be on for on_seconds of every_seconds, at most a year"},
-		{"an ID", rule(remote.Rule{ID: 3, Do: "drop"}), 400, "id, registry and listed are the world's to say: leave them out"},
+		{"an ID", rule(remote.Rule{ID: 3, Do: "drop"}), 400, "id, registry, listed and idle are the world's to say: leave them out"},
 		{"one of several", func() error {
 			_, err := r.Replace(t.Context(), "mts", []remote.Rule{{Do: "drop"}, {Do: "reset:1"}})
 			return err

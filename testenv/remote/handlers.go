@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv"
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
@@ -102,9 +103,15 @@ func (s *Server) rules(_ http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	out := Rules{[]Rule{}}
-	listed := i.Listed()
-	for id, rule := range i.Rules().All() {
-		out.Rules = append(out.Rules, ruleOf(id, rule, id == listed))
+	listed, rules := i.Listed(), i.Rules()
+	inForce := make(map[blocker.RuleID]bool)
+	for id := range rules.InForce(time.Now()) {
+		inForce[id] = true
+	}
+	for id, rule := range rules.All() {
+		r := ruleOf(id, rule, id == listed)
+		r.Idle = !inForce[id]
+		out.Rules = append(out.Rules, r)
 	}
 	return out, nil
 }

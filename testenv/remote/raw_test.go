@@ -138,7 +138,7 @@ func FuzzRules(f *testing.F) {
 		if len(before) != 1 {
 			t.Fatalf("added one, and there are %+v", before)
 		}
-		before[0].ID = 0
+		before[0].ID, before[0].Idle = 0, false
 		again, err := json.Marshal(remote.Rules{Rules: before})
 		if err != nil {
 			t.Fatal(err)
@@ -147,7 +147,7 @@ func FuzzRules(f *testing.F) {
 			t.Fatalf("%s: %d %s", again, code, text)
 		}
 		after := read()
-		after[0].ID = 0
+		after[0].ID, after[0].Idle = 0, false
 		if fmt.Sprint(before) != fmt.Sprint(after) {
 			t.Errorf("%+v became %+v", before, after)
 		}

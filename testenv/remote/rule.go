@@ -41,6 +41,9 @@ type Rule struct {
 	// prefixes are left out, since they may be millions; Listed is how many.
 	Registry bool `json:"registry,omitempty"`
 	Listed   int  `json:"listed,omitempty"`
+	// Idle is true of a rule that is not in force at this moment, by its dates or
+	// its cycle.
+	Idle bool `json:"idle,omitempty"`
 }
 
 // Cycle is a schedule that repeats: see [blocker.Cycle].
@@ -72,8 +75,8 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 
 // rule is what the JSON means.
 func (r Rule) rule() (blocker.Rule, error) {
-	if r.ID != 0 || r.Registry || r.Listed != 0 {
-		return blocker.Rule{}, errors.New("id, registry and listed are the world's to say: leave them out")
+	if r.ID != 0 || r.Registry || r.Listed != 0 || r.Idle {
+		return blocker.Rule{}, errors.New("id, registry, listed and idle are the world's to say: leave them out")
 	}
 	do, err := scenario.ParseAction(r.Do)
 	errs := []error{wrap("do", err), prefixError(r.Prefixes)}
