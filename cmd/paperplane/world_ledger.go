@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -84,17 +87,39 @@ func printLedger(w io.Writer, l remote.Ledger, isp string) error {
 			fmt.Fprintf(w, "cut off: %s, %s\n", o.ISP, until)
 		}
 	}
-	for _, b := range l.Burns {
-		if isp == "" || b.ISP == isp {
-			fmt.Fprintf(w, "burnt: %s at %s, %s\n", b.Endpoint, b.ISP, b.Cause)
-		}
-	}
+	printBurns(w, l.Burns, isp)
 	addresses, tenants := l.Addresses, len(l.Tenants)
 	if isp != "" {
 		addresses, tenants = l.AddressesAt[isp], l.TenantsAt[isp]
 	}
 	_, err := fmt.Fprintf(w, "under a rule: %s, %s\n", count(int(addresses), "address"), count(tenants, "tenant"))
 	return err
+}
+
+// printBurns prints how many endpoints each ISP has burnt, and how.
+func printBurns(w io.Writer, burns []remote.Burn, isp string) {
+	var isps []string
+	causes := make(map[string]map[string]int)
+	for _, b := range burns {
+		if isp != "" && b.ISP != isp {
+			continue
+		}
+		if causes[b.ISP] == nil {
+			isps = append(isps, b.ISP)
+			causes[b.ISP] = make(map[string]int)
+		}
+		causes[b.ISP][b.Cause]++
+	}
+	slices.Sort(isps)
+	for _, name := range isps {
+		var all []string
+		n := 0
+		for _, cause := range slices.Sorted(maps.Keys(causes[name])) {
+			n += causes[name][cause]
+			all = append(all, fmt.Sprintf("%d %s", causes[name][cause], cause))
+		}
+		fmt.Fprintf(w, "burnt at %s: %s, %s\n", name, count(n, "endpoint"), strings.Join(all, ", "))
+	}
 }
 
 // printDocument prints JSON for scripts.

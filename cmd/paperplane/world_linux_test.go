@@ -177,10 +177,10 @@ func TestWorldExample(t *testing.T) {
 		m := regexp.MustCompile(`^before: +100000 of 100000 bytes
 frozen: +(\d+) of 100000 bytes
 and a check: +1000 of 1000 bytes
-after: +100000 of 100000 bytes
 ISP  SERVER +DIALS  ANSWERED  BLOCKED .*
 mts  52\.5[89]\.\d+\.\d+:1080 .*
-under a rule: 0 addresses, 0 tenants
+under a rule: 1 address, 0 tenants
+after: +100000 of 100000 bytes
 $`).FindStringSubmatch(stdout)
 		if code != 0 || m == nil {
 			t.Fatalf("status %d, stdout\n%s stderr\n%s", code, stdout, stderr)

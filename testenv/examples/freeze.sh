@@ -26,7 +26,7 @@ echo "before:       $(fetch 100000) of 100000 bytes"
 rule=$(paperplane world block "$server" --isp mts --do freeze:16KiB)
 echo "frozen:       $(fetch 100000) of 100000 bytes"
 echo "and a check:  $(fetch 1000) of 1000 bytes"
+paperplane world ledger
+
 paperplane world unblock "$rule" --isp mts
 echo "after:        $(fetch 100000) of 100000 bytes"
-
-paperplane world ledger
