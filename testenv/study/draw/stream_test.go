@@ -167,7 +167,7 @@ func TestBelow(t *testing.T) {
 		}
 	}
 	// So many have 2 2/3 words each: one in three would be drawn less often.
-	const most = math.MaxInt / 4 * 3
+	const most = 3 << (bits.UintSize - 3)
 	counts := make([]int, 3)
 	for range n {
 		counts[s.Below(most)%3]++
