@@ -72,8 +72,8 @@ func (b *backlog) remove(members []member, u int32) {
 func (b *backlog) eachBelow(value float64, f func(u int32, value float64)) {
 	for i := len(b.classes) - 1; i >= 0 && b.values[b.classes[i]] < value; i-- {
 		c := b.classes[i]
-		for k := len(b.users[c]) - 1; k >= 0; k-- {
-			f(b.users[c][k], b.values[c])
+		for _, u := range slices.Backward(b.users[c]) { // what is removed is filled from behind
+			f(u, b.values[c])
 		}
 	}
 }

@@ -60,8 +60,11 @@ var table = []struct {
 		"connectivity_published": {.920, .006}, "availability_mean": {.220, .010}, "lifetime_mean_published": {8.6, unknown},
 	}},
 	{"ephemeral null", func() *compat.World { return with(compat.Ephemeral(), compat.Null) }, fewest, map[string]figure{
-		"at 99": {.959, .030}, "connectivity_published_last": {.943, .031}, "connectivity_published": {.951, .001},
-		"availability_mean": {1, 0}, "wait_ones_published": {.991, unknown},
+		"at 99": {.959, .030}, "connectivity_published_last": {.943, .031},
+		// The few seeds of the reference were more alike than seeds are: their spread
+		// was .001, and that of 24 seeds of another re-run .0034, around .9525.
+		"connectivity_published": {.951, .0034},
+		"availability_mean":      {1, 0}, "wait_ones_published": {.991, unknown},
 	}},
 	{"ephemeral aggressive", compat.Ephemeral, fewest, map[string]figure{
 		"at 99": {.770, .035}, "connectivity_published_last": {.795, .025}, "connectivity_published": {.790, .003},
