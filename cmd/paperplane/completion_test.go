@@ -41,6 +41,10 @@ func TestCompletion(t *testing.T) {
 		{[]string{"check", "--log-format", ""}, []string{"text", "json"}},
 		{[]string{"lab", "--scenario", "g"}, []string{"gfw-bridges"}},
 		{[]string{"scenarios", ""}, scenario.Names()},
+		{[]string{"study", ""}, []string{"list", "run"}},
+		{[]string{"study", "run", "compat/e"}, []string{"compat/ephemeral-aggressive"}},
+		{[]string{"study", "run", "compat/ephemeral-aggressive", "--set", "users."}, []string{"users.leave=", "users.return=", "users.restricted="}},
+		{[]string{"study", "run", "compat/ephemeral-aggressive", "--set", "faults="}, []string{"faults=published", "faults=repaired"}},
 	} {
 		t.Run(strings.Join(c.typed, " "), func(t *testing.T) {
 			code, out, _ := call(t, "", append([]string{"__complete"}, c.typed...)...)

@@ -56,6 +56,11 @@ var importRules = []struct {
 		why:      "the world is for anybody's tests, and judges by its own ledger, not by the pool's opinion",
 	},
 	{
+		packages: []string{"/testenv/study/..."},
+		never:    []string{"/relay/...", "/pool", "/pool/upstream", "/pool/probe", "/testenv", "/testenv/memnet", "github.com/hashicorp/..."},
+		why:      "a simulated world has the pure cores and no network",
+	},
+	{
 		packages: []string{"/cmd/paperplane", "/testenv/lab", "/testenv/bench"},
 		never:    []string{"/testenv/verdicts", "/testenv/conformance"},
 		why:      "what is judged by is no part of what is judged",

@@ -27,6 +27,7 @@ var subcommands = []func(*program) *cobra.Command{
 	worldCommand,
 	benchCommand,
 	soakCommand,
+	studyCommand,
 	versionCommand,
 	completionCommand,
 }

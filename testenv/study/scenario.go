@@ -44,8 +44,9 @@ type Axis struct {
 	Tick float64
 }
 
-// Measure is a figure with a name. Its formula is in About.
-type Measure struct{ Name, About string }
+// Measure is a figure with a name. Its formula is in About; Label is what charts call it
+// who have less room, and the name if it is empty.
+type Measure struct{ Name, About, Label string }
 
 // Result is what came of one seed.
 type Result struct {
@@ -60,15 +61,15 @@ type Result struct {
 
 // Standard are the measures that a summary begins with, whatever the world.
 var Standard = []Measure{
-	{"connectivity_true", "share of the time of present honest clients in which they have an endpoint that works for them"},
-	{"connectivity_felt", "share of honest clients' requests that succeed within their patience"},
-	{"connectivity_published", "mean over the steps of 1 - (clients without a working endpoint) / (clients), agents counted as clients"},
-	{"availability_mean", "mean over the steps of the share of launched endpoints that are not blocked"},
-	{"lifetime_median", "median time from an endpoint's first disclosure to its block; by Kaplan and Meier, with those that were never blocked as censored; absent if fewer than half are ever blocked"},
-	{"wait_mean", "mean time that honest clients without a working endpoint waited for one, of the waits that ended"},
-	{"cost", "money for endpoints"},
-	{"addresses_listed_peak", "the most addresses that were listed at one time"},
-	{"tenants_blocked", "how many of the innocent services were blocked at any time"},
+	{Name: "connectivity_true", About: "share of the time of present honest clients in which they have an endpoint that works for them"},
+	{Name: "connectivity_felt", About: "share of honest clients' requests that succeed within their patience"},
+	{Name: "connectivity_published", About: "mean over the steps of 1 - (clients without a working endpoint) / (clients), agents counted as clients"},
+	{Name: "availability_mean", About: "mean over the steps of the share of launched endpoints that are not blocked"},
+	{Name: "lifetime_median", About: "median time from an endpoint's first disclosure to its block; by Kaplan and Meier, with those that were never blocked as censored; absent if fewer than half are ever blocked"},
+	{Name: "wait_mean", About: "mean time that honest clients without a working endpoint waited for one, of the waits that ended"},
+	{Name: "cost", About: "money for endpoints"},
+	{Name: "addresses_listed_peak", About: "the most addresses that were listed at one time"},
+	{Name: "tenants_blocked", About: "how many of the innocent services were blocked at any time"},
 }
 
 // Columns are the measures of a scenario's summary: the standard ones, then its own.

@@ -45,6 +45,14 @@ func (s Setting) Value() any { return s.value.get() }
 // Allowed says which values there are.
 func (s Setting) Allowed() string { return s.value.allowed() }
 
+// Words are the values of a setting that has only a few.
+func (s Setting) Words() []string {
+	if w, ok := s.value.(interface{ all() []string }); ok {
+		return w.all()
+	}
+	return nil
+}
+
 // Assumed is the setting with its default marked as an assumption.
 func (s Setting) Assumed() Setting {
 	s.Assumption = true
@@ -126,22 +134,22 @@ type word[T ~string] struct {
 
 func (w word[T]) String() string  { return string(*w.to) }
 func (w word[T]) get() any        { return string(*w.to) }
-func (w word[T]) allowed() string { return list(w.words, "|") }
+func (w word[T]) allowed() string { return strings.Join(w.all(), "|") }
+
+func (w word[T]) all() []string {
+	texts := make([]string, len(w.words))
+	for i, have := range w.words {
+		texts[i] = string(have)
+	}
+	return texts
+}
 
 func (w word[T]) set(text string) error {
 	if !slices.Contains(w.words, T(text)) {
-		return fmt.Errorf("must be one of %s, got %q", list(w.words, ", "), text)
+		return fmt.Errorf("must be one of %s, got %q", strings.Join(w.all(), ", "), text)
 	}
 	*w.to = T(text)
 	return nil
-}
-
-func list[T ~string](words []T, between string) string {
-	texts := make([]string, len(words))
-	for i, w := range words {
-		texts[i] = string(w)
-	}
-	return strings.Join(texts, between)
 }
 
 // Settings are those of a world.

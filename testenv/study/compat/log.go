@@ -131,9 +131,9 @@ var measures = []study.Measure{
 
 // series are what it takes at each step.
 var series = []study.Measure{
-	{Name: "connectivity_true", About: "share of the honest users present who have a proxy that works"},
-	{Name: "connectivity_published", About: "the same of all users, agents included"},
-	{Name: "availability", About: "share of the proxies present that are not blocked"},
+	{Name: "connectivity_true", About: "share of the honest users present who have a proxy that works", Label: "honest users"},
+	{Name: "connectivity_published", About: "the same of all users, agents included", Label: "all users"},
+	{Name: "availability", About: "share of the proxies present that are not blocked", Label: "proxies"},
 }
 
 // result is the log in figures.
