@@ -11,7 +11,7 @@ LINT_VERSION := v2.15.0
 LINT     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race fuzz bench soak microbench verdicts conformance lint cover clean
+.PHONY: help build run test race fuzz bench soak study microbench verdicts conformance lint cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: build ## measure the relay against others that are installed (ARGS='--qui
 
 soak: build ## keep the relay busy for 10 minutes, and see whether it grows (ARGS='--duration 1m')
 	$(BIN) soak $(ARGS)
+
+study: build ## simulate a scenario for many seeds (ARGS='compat/ephemeral-aggressive --seeds 30')
+	$(BIN) study $(if $(ARGS),run $(ARGS),list)
 
 microbench: ## run the benchmarks of the packages, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
