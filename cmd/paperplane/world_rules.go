@@ -242,7 +242,7 @@ func conditions(r remote.Rule) string {
 		all = append(all, r.Direction+" only")
 	}
 	if r.Probability > 0 {
-		all = append(all, fmt.Sprintf("%g %% of flows", 100*r.Probability))
+		all = append(all, fmt.Sprintf("%.3g %% of flows", 100*r.Probability))
 	}
 	if !r.From.IsZero() {
 		all = append(all, "from "+r.From.Format(time.DateTime))
