@@ -44,7 +44,7 @@ func controlled(o options, asked *atomic.Int64) options {
 func firstCanaries(t *testing.T, s suite, n int) (numbers []int) {
 	inArena(t, options{suite: s, active: 8}, func(a *arena) {
 		a.isp.Cut()
-		time.Sleep(8 * time.Second)
+		time.Sleep(8*time.Second + 2*worldtest.Tolerance())
 		for _, ev := range a.eventsCopy() {
 			if ev.Kind != pool.Canary || len(numbers) == n {
 				continue

@@ -266,10 +266,17 @@ func (f *field) victim() *endpoint {
 	return most
 }
 
-// cutsOnly waits until the given streams, which are lost since a moment, have
-// ended, and fails unless that was in time and by a reset, or in another way that
-// is allowed, and unless all others go on.
+// cutsOnly is cuts, and fails unless all other streams go on.
 func (f *field) cutsOnly(lost []*drive.Stream, since time.Time, within time.Duration, allowed ...error) {
+	f.t.Helper()
+	f.cuts(lost, since, within, allowed...)
+	f.goOn(lost)
+}
+
+// cuts waits until the given streams, which are lost since a moment, have ended,
+// and fails unless that was in time and by a reset, or in another way that is
+// allowed.
+func (f *field) cuts(lost []*drive.Stream, since time.Time, within time.Duration, allowed ...error) {
 	f.t.Helper()
 	for _, s := range lost {
 		drive.Eventually(f.t, "the streams that are lost are cut", s.Cut)
@@ -281,7 +288,6 @@ func (f *field) cutsOnly(lost []*drive.Stream, since time.Time, within time.Dura
 			f.t.Errorf("a stream that was lost ended with %v", err)
 		}
 	}
-	f.goOn(lost)
 }
 
 // goOn fails unless all streams but the given ones go on.
@@ -295,9 +301,10 @@ func (f *field) goOn(but []*drive.Stream) {
 		}
 		drive.Eventually(f.t, "the streams that are left go on", func() bool { return s.Cut() || s.Echoed.Load() > before[i] })
 		if s.Cut() {
-			ended++
-			_, err := s.Ended()
-			f.t.Logf("ended: %v", err)
+			if ended++; ended == 1 {
+				_, err := s.Ended()
+				f.t.Errorf("a stream whose endpoint was not lost ended with %v", err)
+			}
 		}
 	}
 	if ended > 0 {

@@ -82,7 +82,7 @@ func TestWaveUntilOneIsLeft(t *testing.T) {
 			through := drive.StreamsOn(v.Process, f.streams)
 			since := f.block(blocker.Drop(), v)
 			lost, on = append(lost, v), append(on, through...)
-			f.cutsOnly(through, since, cutAfter+wordEvery)
+			f.cuts(through, since, cutAfter+wordEvery)
 			f.judges(lost, "blocked")
 		}
 		f.load.More(t, 100)
