@@ -11,7 +11,7 @@ LINT_VERSION := v2.15.0
 LINT     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race fuzz bench soak study microbench verdicts conformance lint cover clean
+.PHONY: help build run test race kernel fuzz bench soak study microbench verdicts conformance lint cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,24 @@ test: ## run all tests, in random order (RACE=1 for the race detector)
 
 race: ## run all tests with the race detector
 	@$(MAKE) --no-print-directory test RACE=1
+
+# Tests in worlds on a kernel wait in real time, most of it for time limits: a
+# dozen of them run at once where the machine does nothing else. SHORT leaves out
+# repetitions, and of the failure table what the backend does not matter to.
+KERNEL_PACKAGES := testenv/kernel testenv/conformance testenv/worldtest testenv relay/failure cmd/paperplane/internal/failure
+KERNEL_PARALLEL ?= $(if $(SHORT),6,12)
+KERNEL_RUN_relay/failure := $(if $(SHORT),^Test(OneEndpoint(Dropped|Reset|Frozen)|OneProcessHangs|WholePrefixAtOnce|OwnNetworkDown)$$,^Test)
+KERNEL_RUN_testenv := ^Test
+
+kernel: $(KERNEL_PACKAGES:%=kernel/%) ## run tests in worlds on the kernel, and say how long they take (SHORT=1: a few minutes)
+
+kernel/%:
+	@mkdir -p out/kernel
+	@$(GO) test -c -o out/kernel/$(subst /,-,$*).test ./$*
+	@cd $* && began=$$(date +%s); \
+		PAPERPLANE_WORLD=kernel $(CURDIR)/out/kernel/$(subst /,-,$*).test -test.timeout 60m \
+			-test.run '$(or $(KERNEL_RUN_$*),.)' -test.parallel $(KERNEL_PARALLEL) $(if $(SHORT),-test.short); \
+		status=$$?; echo "$*: $$(($$(date +%s) - began)) s"; exit $$status
 
 fuzz: ## fuzz each parser for a few seconds (FUZZTIME=5s)
 	@set -e; for package in $$($(GO) list $(PACKAGES)); do \
