@@ -14,10 +14,11 @@ fi
 server=$(paperplane world launch --cloud amazon --bare)
 paperplane world exec --host "$server" -- microsocks -i "$server" -p 1080 2>/dev/null &
 
-# How many of so many bytes come through it. The server resolves the name.
+# How many of so many bytes come through it, until nothing more does for some
+# seconds. The server resolves the name.
 fetch() {
-  curl --silent --max-time 3 --socks5-hostname "$server:1080" --output /dev/null \
-    --write-out '%{size_download}' "http://site.lab/bytes/$1" || true
+  curl --silent --speed-time 1 --speed-limit 1 --socks5-hostname "$server:1080" \
+    --output /dev/null --write-out '%{size_download}' "http://site.lab/bytes/$1" || true
 }
 
 until [[ $(fetch 1) == 1 ]]; do sleep 0.1; done

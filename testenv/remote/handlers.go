@@ -23,7 +23,7 @@ func (s *Server) down(http.ResponseWriter, *http.Request) (any, error) {
 		return nil, &Error{http.StatusForbidden, "this world is not yours to end: it ends with what it was made for"}
 	}
 	s.log().Info("asked to end")
-	go s.Down()
+	s.Down()
 	return nil, nil
 }
 

@@ -39,6 +39,11 @@ func (s *Server) attend(w http.ResponseWriter, p Program) {
 		return
 	}
 	_ = u.SetDeadline(time.Now().Add(handover))
+	if !s.attending(u) {
+		return
+	}
+	defer s.running.Done()
+	defer s.handedOver(u)
 	if _, err := fmt.Fprintf(u, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", protocol); err != nil {
 		return
 	}
@@ -52,8 +57,10 @@ func (s *Server) attend(w http.ResponseWriter, p Program) {
 			_ = f.Close()
 		}
 	}()
-	_ = u.SetDeadline(time.Time{})
-	_ = json.NewEncoder(u).Encode(s.run(u, p, files))
+	s.handedOver(u)
+	result := s.run(u, p, files)
+	_ = u.SetWriteDeadline(time.Now().Add(grace))
+	_ = json.NewEncoder(u).Encode(result)
 }
 
 // run runs a program until its end, or the connection's.

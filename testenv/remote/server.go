@@ -22,18 +22,20 @@ const grace = 3 * time.Second
 type Server struct {
 	// World is what is served. It stays the caller's to close, after the server.
 	World *testenv.World
-	// Down is called when a client asks for the world's end, in a goroutine of
-	// its own. Nil refuses.
+	// Down is called when a client asks for the world's end. It must return at
+	// once: Close waits for the request. Nil refuses.
 	Down func()
 	// Logger is told what clients change, at info level. Nil discards it.
 	Logger *slog.Logger
 
-	http    *http.Server
+	http *http.Server
+	// running are the programs, and those who stay on the line for one.
 	running sync.WaitGroup
 
 	mu       sync.Mutex
 	closed   bool
 	programs map[*guest.Process]struct{}
+	waiting  map[net.Conn]struct{} // of whose programs the streams have not come
 	names    map[*testenv.ISP]io.Closer
 }
 
@@ -82,7 +84,7 @@ func (s *Server) admit(next http.Handler) http.Handler {
 }
 
 // Close stops serving. Programs get a SIGTERM, and after three seconds a
-// SIGKILL. It waits for all of that.
+// SIGKILL. It waits for all of that, and for what clients are being told.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -93,18 +95,51 @@ func (s *Server) Close() error {
 	for p := range s.programs {
 		running = append(running, p)
 	}
+	for c := range s.waiting {
+		_ = c.SetDeadline(time.Unix(1, 0))
+	}
 	s.mu.Unlock()
 
 	end(running)
-	var errs []error
 	s.running.Wait()
+	var errs []error
 	if server != nil {
-		errs = append(errs, server.Close())
+		patience, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		if server.Shutdown(patience) != nil {
+			errs = append(errs, server.Close())
+		}
 	}
 	for _, n := range names {
 		errs = append(errs, n.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// attending counts a connection on which a program is to run, until done. It
+// reports whether the server is still open.
+func (s *Server) attending(c net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	if s.waiting == nil {
+		s.waiting = make(map[net.Conn]struct{})
+	}
+	s.waiting[c] = struct{}{}
+	s.running.Add(1)
+	return true
+}
+
+// handedOver is when the streams have come, or nothing will.
+func (s *Server) handedOver(c net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiting, c)
+	if !s.closed {
+		_ = c.SetDeadline(time.Time{})
+	}
 }
 
 // Handler is the API without the question who asks, for other ways to serve it.
