@@ -34,7 +34,7 @@ func apply(to study.World, s study.Scenario, set []assignment) error {
 	settings := to.Settings()
 	for _, a := range set {
 		if err := settings.Set(a.name, a.value); err != nil {
-			return usagef("--set %s: %w ('paperplane study list %s' says what can be set)", a, err, s.Name)
+			return &usageError{err: fmt.Errorf("--set %s: %w ('paperplane study list %s' says what can be set)", a, err, s.Name)}
 		}
 	}
 	if err := to.Validate(); err != nil {
