@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
@@ -30,7 +31,7 @@ const (
 	// kernel.Supported and kernel.Main). Programs in any language can run in it
 	// (see ISP.Start and Host.Run). What it cannot do fails, by an error that
 	// is errors.ErrUnsupported: of what is called if that returns one, of
-	// [World.Close] else.
+	// [World.Close] else. Only latencies are left out: see [World.Omitted].
 	Kernel
 )
 
@@ -130,6 +131,30 @@ type lineKeeper interface {
 	jitter(time.Duration) error
 	narrow(up, down memnet.Queue) error
 	lost() int64
+}
+
+// Omitted says, in a sentence each, what the backend leaves out of what the world
+// was asked for and goes on without: on a kernel the latencies of clouds and
+// destinations, and those of ISPs where it has no netem. Round trips are next to
+// nothing then. In memory nothing is left out.
+func (w *World) Omitted() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.omitted)
+}
+
+func (w *World) omit(what string) {
+	w.log.Warn("left out", "what", what)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.omitted = append(w.omitted, what)
+}
+
+// far notes a latency beyond the border that the backend cannot give.
+func (w *World) far(what string, d time.Duration) {
+	if d > 0 && w.backend == Kernel {
+		w.omit(what + ": it can be had in front of a border only")
+	}
 }
 
 // trouble notes what went wrong behind a call that returns no error. Close

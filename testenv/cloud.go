@@ -18,7 +18,8 @@ var ErrNoAddress = errors.New("testenv: no free address")
 type CloudConfig struct {
 	// Prefixes are its addresses. At least one is needed.
 	Prefixes []netip.Prefix
-	// Latency is one way, from its machines to the border of any ISP.
+	// Latency is one way, from its machines to the border of any ISP. See
+	// World.Omitted.
 	Latency time.Duration
 	// LaunchDelay is how long a machine takes from the order until it answers.
 	LaunchDelay time.Duration
@@ -74,6 +75,7 @@ func (w *World) Cloud(name string, c CloudConfig) *Cloud {
 	if err := w.on.route(c.Prefixes...); err != nil {
 		panic(fmt.Errorf("testenv: cloud %s: %w", name, err))
 	}
+	w.far("the latency of cloud "+name, c.Latency)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	cl := &Cloud{w: w, name: name, config: c}

@@ -16,7 +16,8 @@ var destinationPrefix = netip.MustParsePrefix("149.154.160.0/20")
 
 // DestinationConfig describes a destination.
 type DestinationConfig struct {
-	// Latency is one way, from any cloud, or from the border of any ISP.
+	// Latency is one way, from any cloud, or from the border of any ISP. See
+	// World.Omitted.
 	Latency time.Duration
 	// Addr is its address; the zero Addr chooses one in 149.154.160.0/20.
 	Addr netip.Addr
@@ -49,6 +50,7 @@ func (w *World) Destination(name string, c DestinationConfig) *Host {
 	w.destinations[name] = h
 	w.add(h)
 	w.mu.Unlock()
+	w.far("the latency of destination "+name, c.Latency)
 	if err := h.boot(); err != nil {
 		panic(err)
 	}

@@ -18,7 +18,7 @@ import (
 
 // ISPConfig describes an ISP.
 type ISPConfig struct {
-	// Latency is one way, from its customers to its border.
+	// Latency is one way, from its customers to its border. See World.Omitted.
 	Latency time.Duration
 	// Loss is the share of segments that get lost in each direction, 0 to 1,
 	// each independently, between its customers and its border. For bursts, for
@@ -161,7 +161,10 @@ func (i *ISP) Add(r blocker.Rule) (blocker.RuleID, error) {
 func (i *ISP) Remove(id blocker.RuleID) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.w.trouble(i.publish(i.rules.Load().Without(id)))
+	if err := i.publish(i.rules.Load().Without(id)); err != nil {
+		i.w.trouble(err)
+		return
+	}
 	i.strike(id)
 }
 
@@ -197,16 +200,33 @@ func (i *ISP) Rules() *blocker.RuleSet { return i.rules.Load() }
 // Cut takes the ISP's network down, with silence both ways at the border. It is
 // nobody's blocking: the ledger books it as an outage.
 func (i *ISP) Cut() {
-	if !i.cut.Swap(true) {
-		i.books.begins(Outage{ISP: i.name, From: time.Now()})
-		i.w.trouble(i.vantage.cut(true))
-	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.sever(true)
 }
 
 // Restore ends a Cut.
 func (i *ISP) Restore() {
-	if i.cut.Swap(false) {
-		i.w.trouble(i.vantage.cut(false))
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.sever(false)
+}
+
+// sever cuts the network off, or ends it, and books what has been done. The
+// lock is held.
+func (i *ISP) sever(on bool) {
+	if i.cut.Load() == on {
+		return
+	}
+	now := time.Now()
+	if err := i.vantage.cut(on); err != nil {
+		i.w.trouble(fmt.Errorf("isp %s: %w", i.name, err))
+		return
+	}
+	i.cut.Store(on)
+	if on {
+		i.books.begins(Outage{ISP: i.name, From: now})
+	} else {
 		i.books.ends(false, time.Now())
 	}
 }

@@ -1,9 +1,9 @@
 package testenv
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
@@ -13,9 +13,8 @@ import (
 
 // onKernel is the backend on Linux namespaces.
 type onKernel struct {
-	w    *World
-	net  *kernel.Network
-	once sync.Once // warns of latencies that this kernel does not know
+	w   *World
+	net *kernel.Network
 }
 
 func newKernel(w *World) (backend, error) {
@@ -48,7 +47,7 @@ func (k *onKernel) vantage(i *ISP) (vantage, error) {
 	}
 	if d := i.config.Latency; d > 0 {
 		if err := v.Delay(d); err != nil {
-			k.once.Do(func() { k.w.log.Warn("latencies are left out", "err", err) })
+			k.w.omit(fmt.Sprintf("the latency of isp %s: %v", i.name, err))
 		}
 	}
 	return &kernelVantage{Host: v.Host(), v: v, isp: i}, nil
@@ -89,10 +88,36 @@ func (v *kernelVantage) traffic() error {
 // ends are those of a flow.
 type ends struct{ client, server netip.AddrPort }
 
-// scribe writes into an ISP's books what the border tells.
+// scribe writes into an ISP's books what the border tells. The border tells of no
+// end of a flow, so what has not been heard of for long is forgotten: flows are
+// kept in two generations, of which the older goes when the younger is full. It is
+// used by the border's one goroutine only.
 type scribe struct {
-	isp   *ISP
-	flows map[ends]*passage // by the border's one goroutine only
+	isp        *ISP
+	flows, old map[ends]*passage
+}
+
+// generation is how many flows are kept at least: more than a vantage can have open
+// to one address and port.
+const generation = 1 << 16
+
+func (s *scribe) keep(e ends, p *passage) {
+	if len(s.flows) == generation {
+		s.old, s.flows = s.flows, make(map[ends]*passage)
+	}
+	s.flows[e] = p
+}
+
+// flow is what is known of a flow, or nil.
+func (s *scribe) flow(e ends) *passage {
+	if p := s.flows[e]; p != nil {
+		return p
+	}
+	p := s.old[e]
+	if p != nil {
+		s.keep(e, p)
+	}
+	return p
 }
 
 var _ kernel.Observer = (*scribe)(nil)
@@ -100,7 +125,7 @@ var _ kernel.Observer = (*scribe)(nil)
 // Dialled implements [kernel.Observer].
 func (s *scribe) Dialled(client, server netip.AddrPort, at time.Time) {
 	p := s.isp.passage(client, server)
-	s.flows[ends{client, server}] = p
+	s.keep(ends{client, server}, p)
 	if !s.isp.w.isCloudHost(server.Addr()) {
 		s.isp.books.direct(s.isp.name, s.isp.w.called(server), at)
 	}
@@ -108,17 +133,18 @@ func (s *scribe) Dialled(client, server netip.AddrPort, at time.Time) {
 
 // Answered implements [kernel.Observer].
 func (s *scribe) Answered(client, server netip.AddrPort, _ time.Time) {
-	if p := s.flows[ends{client, server}]; p != nil {
+	if p := s.flow(ends{client, server}); p != nil {
 		p.answered()
 	}
 }
 
 // Taken implements [kernel.Observer].
 func (s *scribe) Taken(t kernel.Taken) {
-	p := s.flows[ends{t.Client, t.Server}]
+	e := ends{t.Client, t.Server}
+	p := s.flow(e)
 	if p == nil {
 		p = s.isp.passage(t.Client, t.Server)
-		s.flows[ends{t.Client, t.Server}] = p
+		s.keep(e, p)
 	}
 	s.isp.books.dropped(p, t.Kind, t.Act, t.Rule, t.At)
 }

@@ -61,6 +61,7 @@ type World struct {
 	taken        map[netip.Addr]struct{}
 	registry     blocker.Registry
 	timers       map[*time.Timer]struct{}
+	omitted      []string
 	troubles     []error // what went wrong behind calls that return no error
 }
 
@@ -103,7 +104,10 @@ func Open(c Config) (*World, error) {
 	}
 	w.backend = on
 	w.began = time.Now()
-	return w, w.on.route(destinationPrefix)
+	if err := w.on.route(destinationPrefix); err != nil {
+		return nil, errors.Join(fmt.Errorf("testenv: %w", err), w.on.close())
+	}
+	return w, nil
 }
 
 // Backend is what the world runs on.
@@ -128,9 +132,12 @@ func (w *World) Close() error {
 		t.Stop()
 	}
 	w.timers = nil
-	hosts := slices.Clone(w.hosts)
+	hosts, isps := slices.Clone(w.hosts), slices.Clone(w.isps)
 	w.mu.Unlock()
 
+	for _, i := range isps {
+		w.trouble(i.vantage.traffic()) // the ledger can be asked afterwards
+	}
 	ended := w.on.close()
 	done := make(chan struct{})
 	go func() {

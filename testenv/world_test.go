@@ -170,3 +170,26 @@ func TestDirectDialIsNoted(t *testing.T) {
 		}
 	})
 }
+
+// The books outlive the world, and what a world was made without is said.
+func TestLedgerOfAClosedWorld(t *testing.T) {
+	worldtest.Run(t, func(t *testing.T) {
+		s := newScene(t, testenv.ISPConfig{})
+		c, h := s.echo(t)
+		if err := bounce(c, 50_000); err != nil {
+			t.Fatal(err)
+		}
+		before := s.Ledger().Path("north", netip.AddrPortFrom(h.Addr(), 7))
+		s.Cloud("far", testenv.CloudConfig{Prefixes: []netip.Prefix{netip.MustParsePrefix("35.192.0.0/12")}, Latency: time.Second})
+		if left := len(s.Omitted()) > 0; left != (s.Backend() == testenv.Kernel) {
+			t.Errorf("left out: %q", s.Omitted())
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		after := s.Ledger().Path("north", netip.AddrPortFrom(h.Addr(), 7))
+		if before.Down < 50_000 || after.Down < before.Down || after.Up < before.Up || after.Dials != 1 {
+			t.Errorf("before %+v, after %+v", before, after)
+		}
+	})
+}

@@ -8,7 +8,8 @@ import "time"
 // life. The zero value is always on.
 type Cycle struct {
 	// Start is when the schedule is switched on in one of its turns. There is no
-	// first turn: it reaches back as far as it reaches ahead.
+	// first turn: it reaches back as far as it reaches ahead. Zero means 1970-01-01
+	// 00:00 UTC.
 	Start time.Time
 	// Every is how long a turn takes; zero or less means always on.
 	Every time.Duration
@@ -46,7 +47,11 @@ func (c Cycle) Turns(t time.Time) time.Time {
 
 // phase is how long ago the turn began in which t lies.
 func (c Cycle) phase(t time.Time) time.Duration {
-	p := t.Sub(c.Start) % c.Every
+	start := c.Start
+	if start.IsZero() {
+		start = time.Unix(0, 0) // the year 1 is further away than a Duration reaches
+	}
+	p := t.Sub(start) % c.Every
 	if p < 0 {
 		p += c.Every
 	}

@@ -35,6 +35,13 @@ func TestCycle(t *testing.T) {
 			t.Errorf("hour %d: turns at %v", test.hour, got)
 		}
 	}
+	// Without a start it turns all the same.
+	for hour, holds := range map[int]bool{0: true, 7: true, 8: false, 23: false, 24: true} {
+		c := blocker.Cycle{Every: 24 * time.Hour, On: 8 * time.Hour}
+		if now := time.Date(2018, 4, 16, hour, 0, 0, 0, time.UTC); c.Holds(now) != holds {
+			t.Errorf("without a start, hour %d: on is %v", hour, !holds)
+		}
+	}
 	for name, c := range map[string]blocker.Cycle{"the zero value": {}, "all day": {Every: time.Hour, On: time.Hour}} {
 		if !c.Holds(epoch) || !c.Next(epoch).Equal(epoch) || !c.Turns(epoch).IsZero() {
 			t.Errorf("%s is not always on", name)

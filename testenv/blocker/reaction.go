@@ -42,11 +42,17 @@ var _ Strategy = Reaction{}
 
 // Step implements [Strategy]. Its orders bear the dates at which the addresses
 // are to be listed, which are yet to come, and are given once.
-func (r Reaction) Step(seen []Observation, _ time.Time, draws *rand.Rand) (Strategy, []Change) {
+func (r Reaction) Step(seen []Observation, now time.Time, draws *rand.Rand) (Strategy, []Change) {
+	if len(seen) == 0 {
+		return r, nil
+	}
 	r.known = maps.Clone(r.known)
 	if r.known == nil {
 		r.known = make(map[netip.Addr]time.Time)
 	}
+	maps.DeleteFunc(r.known, func(_ netip.Addr, until time.Time) bool {
+		return !until.IsZero() && until.Before(now) && until.Before(seen[0].At)
+	})
 	var orders []Change
 	for _, o := range seen {
 		if o.Look != r.Wanted || r.Attention > 0 && draws.Float64() >= r.Attention {

@@ -63,12 +63,7 @@ func compile(id RuleID, r Rule) *compiled {
 	r.When.Ports = slices.Clone(r.When.Ports)
 	r.When.Names = slices.Clone(r.When.Names)
 	r.When.ExceptNames = slices.Clone(r.When.ExceptNames)
-	c := &compiled{id: id, rule: r}
-	if len(r.When.Prefixes) > 0 {
-		c.prefixes = r.When.Set.With(r.When.Prefixes...)
-	} else {
-		c.prefixes = r.When.Set
-	}
+	c := &compiled{id: id, rule: r, prefixes: r.When.Servers()}
 	c.names, c.exempt = nameSet(r.When.Names), nameSet(r.When.ExceptNames)
 	return c
 }

@@ -72,7 +72,7 @@ func verb(key, value string, valued bool) (blocker.Action, error) {
 }
 
 var (
-	errCounting  = errors.New("counting: only freeze:SIZE counts, up or down")
+	errCounting  = errors.New("counting: only a freeze counts, up or down")
 	errLingering = errors.New("lingering: must be a duration like 10m")
 )
 
@@ -81,7 +81,7 @@ func option(a blocker.Action, key, value string, valued bool) (blocker.Action, e
 	switch key {
 	case "counting":
 		d, err := parseDirection(value)
-		if err != nil || !strings.HasPrefix(a.String(), "freeze") {
+		if err != nil || a.Terms().Deed != blocker.Freezes {
 			return a, fmt.Errorf("%w, got %q", errCounting, value)
 		}
 		return a.Counting(d), nil
@@ -92,7 +92,7 @@ func option(a blocker.Action, key, value string, valued bool) (blocker.Action, e
 		}
 		return a.Lingering(d), nil
 	case "renewing":
-		if valued && value != "true" || !strings.Contains(a.String(), "lingering") {
+		if valued && value != "true" || a.Terms().Window == 0 {
 			return a, errors.New("renewing: stands alone, after lingering:10m")
 		}
 		return a.Renewing(), nil

@@ -305,9 +305,9 @@ func (c *checker) rules(path string, rules []Rule) {
 		if w.Probability < 0 || w.Probability > 1 || w.Probability == 0 && c.written(at+".when.probability") {
 			c.bad(at+".when.probability", "must be more than 0%%, and at most 100%%")
 		}
-		if do := r.Do.String(); len(w.ExceptNames) > 0 && len(w.Names) == 0 && w.Direction != blocker.Down &&
-			!strings.HasPrefix(do, "freeze") && !strings.HasPrefix(do, "police") {
-			c.bad(at+".when.except-names", "comes too late: %s takes a flow's first packet, before it can show a name; freeze or police instead", do)
+		if deed := r.Do.Terms().Deed; len(w.ExceptNames) > 0 && len(w.Names) == 0 && w.Direction != blocker.Down &&
+			deed != blocker.Freezes && deed != blocker.Polices {
+			c.bad(at+".when.except-names", "comes too late: %v takes a flow's first packet, before it can show a name; freeze or police instead", r.Do)
 		}
 	}
 }

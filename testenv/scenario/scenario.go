@@ -16,8 +16,8 @@ type Scenario struct {
 	// Title is what people see, and Summary one sentence for a list.
 	Title   string `yaml:"title,required"`
 	Summary string `yaml:"summary"`
-	// Sources say where the figures were read. Whatever else is in a file is an
-	// assumption, and marked so there.
+	// Sources say where figures were read. Whatever else is in a file is an
+	// assumption: the built-in ones mark each, or all of a kind at the top.
 	Sources []string `yaml:"sources"`
 	// Begins is the story's first moment. All dates in a file that bear no zone
 	// are in the zone of this one, which is UTC if it bears none.
