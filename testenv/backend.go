@@ -144,7 +144,7 @@ func (w *World) Omitted() []string {
 }
 
 func (w *World) omit(what string) {
-	w.log.Warn("left out", "what", what)
+	w.log.Debug("left out", "what", what)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.omitted = append(w.omitted, what)

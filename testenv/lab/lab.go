@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv/scenario"
@@ -51,10 +52,19 @@ func (l *Lab) Validate() error {
 		err = s.Validate()
 	}
 	errs = append(errs, err)
+	if s != nil && !launches(s) {
+		errs = append(errs, fmt.Errorf("%s: has no endpoints, and so nothing for a relay to do: give a cloud some, like 'endpoints: [{count: 8}]'", s.Name))
+	}
 	if length := l.length(s); length < MinLength {
 		errs = append(errs, fmt.Errorf("length: must be at least %s, got %s", MinLength, length))
 	}
 	return errors.Join(errs...)
+}
+
+// launches reports whether there are ever endpoints.
+func launches(s *scenario.Scenario) bool {
+	return slices.ContainsFunc(s.Clouds, func(c scenario.Cloud) bool { return len(c.Endpoints) > 0 }) ||
+		slices.ContainsFunc(s.Events, func(e scenario.Event) bool { return len(e.Launch) > 0 })
 }
 
 func (l *Lab) scenario() (*scenario.Scenario, error) {

@@ -187,3 +187,17 @@ func TestValidate(t *testing.T) {
 		t.Errorf("the listener was left: %v", err)
 	}
 }
+
+func TestWithoutEndpoints(t *testing.T) {
+	s, err := scenario.Builtin("own-outage")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range s.Clouds {
+		s.Clouds[n].Endpoints = nil
+	}
+	s.Events = nil
+	if err := (&lab.Lab{Scenario: s}).Validate(); err == nil || !strings.Contains(err.Error(), "own-outage: has no endpoints") {
+		t.Errorf("%v", err)
+	}
+}

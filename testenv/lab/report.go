@@ -73,7 +73,7 @@ func (r *run) report(interrupted bool) Report {
 		out.Streams += s.streams
 		out.Cut += s.cut
 		if s.gap > out.Gap {
-			out.Gap, out.GapISP = s.gap, v.plan.Name
+			out.Gap, out.GapISP = min(s.gap, out.Length), v.plan.Name
 			out.GapEnd = r.stage.Date(s.gapEnd)
 		}
 		out.Slowest = max(out.Slowest, s.slowest)
