@@ -145,20 +145,22 @@ func (p *performance) lift() error {
 
 // watch waits for what both sides are to see, and on, if there is to be silence.
 func (p *performance) watch() {
-	if p.want.Client.silent() || p.want.Server.silent() {
-		p.until(Watch, never)
-	}
 	p.until(Patience, func() bool {
 		o := p.outcome()
 		return p.want.Client.reached(o.Client) && p.want.Server.reached(o.Server)
 	})
+	if p.want.Client.silent() || p.want.Server.silent() {
+		p.until(max(Watch-time.Since(p.began), Watch/3), never)
+	}
 }
 
 // silent reports whether nothing is to come.
 func (w Want) silent() bool { return w.End == Silence || w.End == Absent }
 
 // reached reports whether there is nothing more to wait for.
-func (w Want) reached(s Seen) bool { return s.End.tells() >= w.End.tells() }
+func (w Want) reached(s Seen) bool {
+	return s.End.tells() >= w.End.tells() && (s.End.tells() > w.End.tells() || s.Bytes >= w.Bytes.Least)
+}
 
 // until waits until something is so, for d at most, while both sides go on.
 func (p *performance) until(d time.Duration, so func() bool) {
