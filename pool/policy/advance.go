@@ -31,9 +31,10 @@ func (g *Group) advanceOne(i int, now time.Time) time.Time {
 	if due.IsZero() {
 		return time.Time{}
 	}
-	if r.State == Dead && g.agenda.nobody && !r.Verdict.interfered() {
+	if r.State == Dead && g.agenda.nobody && !r.Verdict.interfered() && r.Cause != Denied {
 		// With nothing left to use, waiting longer only locks the clients out; but
-		// what is blocked may stay so just because it is tried. Clients try it.
+		// what is blocked may stay so just because it is tried, and who sends wrong
+		// passwords is banned. Clients try it.
 		if now.Add(g.limits.RetestMin).Before(due) {
 			due = now.Add(g.shorten(g.limits.RetestMin))
 			r.examine, r.retest = due, g.limits.RetestMin

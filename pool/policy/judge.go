@@ -195,14 +195,17 @@ func (g *Group) failed(i int, x Examination) {
 	r := &g.records[i]
 	before, alone := r.failures+min(r.late, 1), x.failures()
 	failures := before + alone
-	enough := failures >= Enough(x.Loss) || x.Greeting == Denied || x.Tries == 0 && failures > 1
+	// What refuses the credentials has said so: to be told again takes a password
+	// more, and whoever sends five wrong ones is banned.
+	definite := x.Greeting == Denied
+	enough := failures >= Enough(x.Loss) || definite || x.Tries == 0 && failures > 1
 	x.Failures = failures
 	c := Conclude(x)
 	switch r.State {
 	case Active:
 		g.move(i, Doubted, x.At, Conclusion{Cause: c.Cause, Why: c.Why})
 		r.doubt, r.failures, r.late = x.Asked, failures, 0
-		if enough && (before > 0 || x.Tries >= fewestFailures) {
+		if definite || enough && (before > 0 || x.Tries >= fewestFailures) {
 			g.condemn(i, x.At, c)
 		} else {
 			g.lookAgain(i, x.At, Greet)
@@ -210,7 +213,7 @@ func (g *Group) failed(i int, x Examination) {
 	case Suspect, Probation, Reserve:
 		r.transfer = false
 		// Where flows have moved meanwhile the path is slow, and not silent.
-		if x.Tries > 0 && (!enough || x.Greeting == Silent && x.Phase == Connect && r.life.After(x.Asked)) {
+		if x.Tries > 0 && !definite && (!enough || x.Greeting == Silent && x.Phase == Connect && r.life.After(x.Asked)) {
 			r.failures, r.late = failures, 0
 			if r.doubt.IsZero() {
 				r.doubt = x.Asked
@@ -220,7 +223,7 @@ func (g *Group) failed(i int, x Examination) {
 		}
 		g.condemn(i, x.At, c)
 	case Dead:
-		if c.Verdict != Unknown && c.Verdict != r.Verdict && !r.transfer && alone >= Enough(x.Loss) {
+		if c.Verdict != Unknown && c.Verdict != r.Verdict && !r.transfer && (definite || alone >= Enough(x.Loss)) {
 			r.conclude(g.learn(i, Dead, c, x.At))
 			g.tell(i, Dead)
 		}

@@ -17,6 +17,11 @@ const windowMargin = 10 * time.Second
 // looked like one may have been a block that was lifted.
 const windowLasts = time.Hour
 
+// seldom is how many times RetestMax the longest pause is where the credentials are
+// refused. Each retest sends a wrong password, and nobody but a person will make it
+// right; servers count those of the last ten minutes, or of the last hour.
+const seldom = 6
+
 // condemn moves an endpoint to the dead and plans its first retest. One that has
 // not served for long since it was dead goes on with the pauses from where they
 // were, so that one that comes and goes is tried more and more seldom.
@@ -67,12 +72,15 @@ func (r *Record) charged(c Conclusion) charge {
 func (g *Group) postpone(i int, now time.Time) {
 	r := &g.records[i]
 	r.examine = time.Time{}
-	switch r.Verdict {
-	case Blocked, Frozen, Throttled:
+	switch {
+	case r.Verdict.interfered():
 		r.retest = g.nextWindow(r.retest, now)
 		// Never earlier than planned: the attempt would start the time anew.
 		jitter := time.Duration(unit(g.draw()) * .03 * float64(r.retest))
 		g.examineAt(i, now.Add(r.retest+windowMargin+jitter), Carry)
+	case r.Verdict == Misconfigured && r.Cause == Denied:
+		r.retest = min(max(2*r.retest, g.limits.RetestMax), seldom*g.limits.RetestMax)
+		g.examineAt(i, now.Add(r.retest+g.shorten(windowMargin)), Carry)
 	default:
 		r.retest = min(max(2*r.retest, g.limits.RetestMin), g.limits.RetestMax)
 		g.examineAt(i, now.Add(g.shorten(r.retest)), Carry)

@@ -151,3 +151,50 @@ func TestClientsBringBackTheDead(t *testing.T) {
 	d.run(time.Second)
 	d.within("return", d.reached(0, policy.Active, at).at-at, 0, 200*time.Millisecond)
 }
+
+// An endpoint that refuses the credentials is told them once, and then seldom:
+// whoever sends five wrong passwords in ten minutes is banned. That holds too if
+// nothing is left to use, or if it was dead of something else before.
+func TestDeniedIsAskedSeldom(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		n      int
+		before answer
+	}{
+		{"one of eight", 8, alive}, {"the only one", 1, alive}, {"dead before", 8, silent},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := newDriver(t, tc.n, policy.Limits{}, 7)
+			d.traffic(500 * time.Millisecond)
+			d.run(time.Minute)
+			i := d.group.Slots()[0]
+			if tc.before.greeting != policy.Answered {
+				d.outside[i] = policy.Refused
+				d.set(tc.before, i)
+				d.run(20 * time.Second)
+			}
+			d.set(denied, i)
+			at := d.since()
+			d.see(i, policy.Greeting, policy.Denied)
+			d.run(2 * time.Hour)
+			told, asked := 0, []time.Duration{}
+			for _, e := range d.entries(policy.Examine, at) {
+				if e.Endpoint == i {
+					told++
+					asked = append(asked, e.at-at)
+				}
+			}
+			if r := d.group.Record(i); r.Verdict != policy.Misconfigured || r.State != policy.Dead {
+				t.Errorf("it is %s, %s", r.State, r.Verdict)
+			}
+			if told < 3 || told > 5 {
+				t.Errorf("it was asked %d times in 2 h, want 3 to 5: %v", told, asked)
+			}
+			for k := 1; k < len(asked); k++ {
+				if pause := asked[k] - asked[k-1]; pause < 10*time.Minute {
+					t.Errorf("asked again after %s", pause)
+				}
+			}
+		})
+	}
+}

@@ -30,6 +30,7 @@ type tries struct {
 	// have ended.
 	answered chan *upstream.Session
 	cancel   context.CancelFunc
+	password password
 
 	mu   sync.Mutex
 	made []*try
@@ -73,7 +74,7 @@ func (t *tries) run(ctx context.Context, n int) {
 			}
 			timer.Stop()
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || t.password.wrong() {
 			return
 		}
 		now := &try{began: time.Now()}
@@ -105,13 +106,11 @@ func (t *tries) make(ctx context.Context, now *try, late time.Duration) {
 		t.mu.Unlock()
 		phase = policy.Greeting
 		// One whose SYN was repeated takes a second longer than the way does.
-		session, err = within(ctx, max(t.silence(t.rtt()), t.patience-rtt)-late, func(ctx context.Context) (*upstream.Session, error) {
-			return t.p.upstream().Negotiate(ctx, c, t.spec)
-		})
+		session, err = t.negotiate(ctx, c, now, max(t.silence(t.rtt()), t.patience-rtt)-late)
 	}
 	t.mu.Lock()
 	now.ended, now.answered, now.phase, now.err = true, err == nil, phase, err
-	if now.outcome = upstream.Classify(err); err != nil && errors.Is(ctx.Err(), context.Canceled) {
+	if now.outcome = upstream.Classify(err); err != nil && errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, errUntold) {
 		now.outcome = policy.None
 	}
 	t.mu.Unlock()

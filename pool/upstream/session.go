@@ -29,11 +29,18 @@ type Session struct {
 // ctx is cancelled, c is closed. It has no time limit but ctx, and leaves no
 // deadline on c. Errors are of type *Error, with Op policy.Greeting.
 func (d *Dialer) Negotiate(ctx context.Context, c net.Conn, s policy.Spec) (*Session, error) {
+	return d.NegotiateIf(ctx, c, s, nil)
+}
+
+// NegotiateIf is Negotiate that asks before it sends the credentials, when the
+// endpoint has chosen to be given them: may returns nil to let them be sent, or the
+// error that Negotiate is to end in, wrapped. It may wait; nil lets all be sent.
+func (d *Dialer) NegotiateIf(ctx context.Context, c net.Conn, s policy.Spec, may func() error) (*Session, error) {
 	var auth *proxy.Auth
 	if s.User != "" {
 		auth = &proxy.Auth{User: s.User, Password: s.Password}
 	}
-	g := &greeting{Conn: c}
+	g := &greeting{Conn: c, may: may}
 	// The destination is never sent: g stops at it.
 	err := speak(ctx, c, g, auth, "0.0.0.0:1")
 	if errors.Is(err, errGreeted) {

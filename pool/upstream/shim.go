@@ -22,6 +22,8 @@ var errGreeted = errors.New("greeted")
 // bytes of what comes in, and lets no request out.
 type greeting struct {
 	net.Conn
+	may    func() error // asked before the credentials are sent; nil lets them
+	barred error        // what it has said
 	writes int
 	seen   [4]byte // method selection, then the authentication's result
 	n      int
@@ -41,6 +43,11 @@ func (g *greeting) Write(b []byte) (int, error) {
 		}
 		return 0, errGreeted
 	}
+	if g.writes > 0 && g.may != nil {
+		if g.barred = g.may(); g.barred != nil {
+			return 0, g.barred
+		}
+	}
 	g.writes++
 	return g.Conn.Write(b)
 }
@@ -55,6 +62,8 @@ func (g *greeting) Read(b []byte) (int, error) {
 // bytes that it has seen.
 func (g *greeting) explain(err error) error {
 	switch {
+	case g.barred != nil:
+		return g.barred
 	case transport(err) || errors.Is(err, ErrDenied) || errors.Is(err, ErrProtocol):
 		return unwrapSocks(err)
 	case g.n >= 2 && g.seen[0] == version && g.seen[1] == methodNothing:
