@@ -13,21 +13,34 @@ import (
 // may be sent slowly, and only an examination of the endpoint, which knows what
 // it has asked for, can tell. So the pool is told seldom, and of three things
 // together: a trickle without a pause, whose sender wants more, while our own
-// line carries more.
+// line carries more. That the sender wants more shows in what is lost: who sends
+// no more than he has got has no cause to be policed.
 
 const (
-	// slowWindow is what a rate is measured over, in parts of which none may be
-	// empty: what is sent now and then has pauses.
-	slowWindow = 3 * time.Second
-	slowParts  = 6
+	// A rate is measured over a window of slowWindow, and slowParts parts at least, of
+	// which none may be empty, since what is sent now and then has pauses. A part is
+	// slowPart long, or a round trip and a quarter if that is more. It has to be short:
+	// most flows are, and a policed one of 64 KiB at 256 kbit/s lasts for a second and
+	// a half. It begins when the allowance is used up that a policer lets pass at once.
+	slowWindow = time.Second
+	slowPart   = 250 * time.Millisecond
+	slowParts  = 3
+	allowance  = 16 << 10
 	// slowRate is what no flow is called slow above, in bytes a second: twice the
 	// 256 kbit/s that have been seen.
 	slowRate = 64 << 10
+	// A flow is short of room if of the segments of a window this share was lost, or
+	// came out of their order, and so many at least.
+	gapsShare = .05
+	gapsLeast = 2
 	// A flow that has come at this many times its present rate, with a look's
 	// worth of at least burst, has collapsed: so does one that a policer stops
 	// after its first allowance, and nothing that is slow by nature.
-	collapse = 4
+	collapse = 2.5
 	burst    = 8 << 10
+	// Our own line carries more if it has carried this many times as much through
+	// another endpoint.
+	carriesMore = 3
 	// slowPause is the shortest time between two reports of one stream, doubled
 	// with each, since an examination has found out by then; and between two of
 	// streams through one endpoint.
@@ -46,37 +59,53 @@ type trickle struct {
 	looked     time.Time
 	peak       float64 // the highest rate between two looks, in bytes a second
 	waits      bool    // data has waited for acknowledgement at each look
+
+	segments, gaps int64 // at the window's beginning
+	gappy          bool  // many of the last window's were
 }
 
-// look takes the count of bytes so far. It returns the rate of a window that ends
-// now without a pause in it, and 0 in between.
-func (k *trickle) look(bytes int64, waits bool, now time.Time) (rate float64) {
+// passage is what has gone one way so far, in bytes and segments; gaps are those
+// that were lost, or out of their order.
+type passage struct {
+	bytes, segments, gaps int64
+	waits                 bool
+}
+
+// look takes what has gone so far. It returns the rate of a window that ends now
+// without a pause in it, and 0 in between.
+func (k *trickle) look(p passage, rtt time.Duration, now time.Time) (rate float64) {
+	bytes, waits := p.bytes, p.waits
 	if d := now.Sub(k.looked); bytes-k.last >= burst {
 		k.peak = max(k.peak, float64(bytes-k.last)/max(d, lookFast).Seconds())
 	}
+	before := k.last
 	k.last, k.looked = bytes, now
-	if k.from.IsZero() {
-		k.begin(bytes, waits, now)
+	if k.from.IsZero() || before < allowance {
+		k.begin(p, now)
 		return 0
 	}
 	k.waits = k.waits && waits
-	if now.Sub(k.part) < slowWindow/slowParts {
+	part := max(slowPart, rtt*5/4)
+	if now.Sub(k.part) < part {
 		return 0
 	}
 	if bytes == k.inPart {
-		k.begin(bytes, waits, now)
+		k.begin(p, now)
 		return 0
 	}
 	k.part, k.inPart = now, bytes
-	if d := now.Sub(k.from); d >= slowWindow {
+	if d := now.Sub(k.from); d >= max(slowWindow, slowParts*part) {
+		gaps := p.gaps - k.gaps
+		k.gappy = gaps >= gapsLeast && float64(gaps) >= gapsShare*float64(p.segments-k.segments)
 		return float64(bytes-k.bytes) / d.Seconds()
 	}
 	return 0
 }
 
 // begin starts a window.
-func (k *trickle) begin(bytes int64, waits bool, now time.Time) {
-	k.from, k.part, k.bytes, k.inPart, k.waits = now, now, bytes, bytes, waits
+func (k *trickle) begin(p passage, now time.Time) {
+	k.from, k.part, k.bytes, k.inPart, k.waits = now, now, p.bytes, p.bytes, p.waits
+	k.segments, k.gaps = p.segments, p.gaps
 }
 
 // slow looks whether a flow is slower than it could be, and tells the pool.
@@ -84,24 +113,27 @@ func (w *watch) slow(s *sight, g *gaze) {
 	if g.down.looked.IsZero() {
 		g.down.looked, g.up.looked = s.since, s.since
 	}
-	waits := s.flow.Unacked > 0
-	down, up := g.down.look(s.flow.Received, false, s.now), g.up.look(s.flow.Acked, waits, s.now)
+	f := &s.flow
+	down := passage{bytes: f.Received, segments: f.SegmentsIn, gaps: f.Disordered}
+	up := passage{bytes: f.Acked, segments: f.SegmentsOut, gaps: f.Resent, waits: f.Unacked > 0}
+	downRate, upRate := g.down.look(down, f.RTT, s.now), g.up.look(up, f.RTT, s.now)
 	if s.jammed() || s.half {
-		g.down.begin(s.flow.Received, false, s.now)
-		g.up.begin(s.flow.Acked, waits, s.now)
+		g.down.begin(down, s.now)
+		g.up.begin(up, s.now)
 		return
 	}
-	w.weigh(s, g, &g.down, down)
-	w.weigh(s, g, &g.up, up)
+	w.weigh(s, g, &g.down, down, downRate)
+	w.weigh(s, g, &g.up, up, upRate)
 }
 
 // weigh takes the rate that a flow has had in a window, 0 if none has ended.
-func (w *watch) weigh(s *sight, g *gaze, k *trickle, rate float64) {
+func (w *watch) weigh(s *sight, g *gaze, k *trickle, p passage, rate float64) {
 	if rate == 0 {
 		return
 	}
-	wanting := k.waits || k.peak >= collapse*rate
-	k.begin(k.last, s.flow.Unacked > 0, s.now)
+	wanting := k.waits || k.gappy || k.peak >= collapse*rate
+	since := k.from
+	k.begin(p, s.now)
 	if !wanting && rate < slowRate {
 		return // perhaps there is no more to send
 	}
@@ -109,8 +141,15 @@ func (w *watch) weigh(s *sight, g *gaze, k *trickle, rate float64) {
 	if rate < slowRate && !s.now.Before(g.saySlow) && w.rates.capable(s.endpoint, rate, s.now) && w.rates.say(s.endpoint, s.now) {
 		g.slowPause = max(slowPause, 2*g.slowPause)
 		g.saySlow = s.now.Add(g.slowPause)
-		s.report(policy.Slowed, s.now.Add(-slowWindow))
+		s.slowed(since, rate)
 	}
+}
+
+// slowed tells the pool that a flow has been slow since then.
+func (s *sight) slowed(since time.Time, rate float64) {
+	s.stream.tell(s.endpoint, policy.Evidence{
+		Outcome: policy.Slowed, Asked: since, At: s.now, Bytes: s.flow.Received, Sent: s.flow.Acked, Rate: rate,
+	})
 }
 
 // rates are the highest that flows have had lately, by endpoint.
@@ -156,7 +195,7 @@ func (r rates) capable(ep *pool.Endpoint, rate float64, now time.Time) bool {
 		if other == ep || now.Sub(p.at) >= rateMemory {
 			continue
 		}
-		if p.rate >= collapse*rate {
+		if p.rate >= carriesMore*rate {
 			return true
 		}
 		others++

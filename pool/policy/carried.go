@@ -22,6 +22,9 @@ func (g *Group) carried(i int, x Examination) {
 		return
 	}
 	r.carried, r.broken = x.At, 0
+	if compared {
+		r.trickles.begin(x.At, g.limits.MuteMin, g.limits.MuteMax)
+	}
 	if x.Down.Outcome == Answered {
 		r.proved = x.At
 	}
@@ -75,12 +78,7 @@ func (g *Group) passed(i int, x Examination) {
 // quiesce has lulls raise no suspicion against i for a while, after one that was
 // a false alarm.
 func (g *Group) quiesce(i int, now time.Time) {
-	r := &g.records[i]
-	if now.Sub(r.mute) > g.limits.MuteMax {
-		r.muteFor = 0 // the last false alarm was long ago
-	}
-	r.muteFor = min(max(2*r.muteFor, g.limits.MuteMin), g.limits.MuteMax)
-	r.mute = now.Add(r.muteFor)
+	g.records[i].lulls.begin(now, g.limits.MuteMin, g.limits.MuteMax)
 }
 
 // fewestStops is how many flows must have stopped, those of examinations and of
@@ -141,7 +139,7 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 		// Thrice reset, or slow beside others, is no chance; where others are many
 		// times as fast, twice.
 		r.broken++
-		if c.Cause == Slowed && x.Usual >= 4*comparedTo*max(x.Down.Rate, 1) {
+		if c.Cause == Slowed && max(x.excess(x.Down), x.excess(x.Up)) >= 4*comparedTo {
 			r.broken++
 		}
 		sure = r.broken >= 3

@@ -113,6 +113,9 @@ type Evidence struct {
 	// Bytes is what had come from the endpoint in Transfer, Sent what had been
 	// acknowledged by it.
 	Bytes, Sent int64
+	// Rate is how fast it goes, in bytes a second, for Slowed; zero if that was not
+	// measured.
+	Rate float64
 	// Destination stands for where the stream goes, so that trouble with one
 	// destination is told from trouble with all; 0 is unknown. It is a hash with
 	// a secret of the process, and says nothing to anybody else.

@@ -33,8 +33,10 @@ type Passage struct {
 	Reply   uint8
 	// Bytes is what went through: received in a download, acknowledged in an
 	// upload. Rate is how fast, in bytes a second.
-	Bytes int64
-	Rate  float64
+	// After is how many bytes had come before that of which it is the rate, 0 if it
+	// is that of all.
+	Bytes, After int64
+	Rate         float64
 	// Flows is how many were made at the same time, Stopped how many of them
 	// ended in this Outcome; both are 0 where it was one, and not counted.
 	Flows, Stopped int
@@ -62,8 +64,11 @@ type Examination struct {
 	// the worst that counts.
 	Down, Up Passage
 	// Usual is the rate of the same download through another endpoint at the same
-	// time, in bytes a second; zero if none was made.
-	Usual float64
+	// time, in bytes a second; zero if none was made. UsualRTT is that other's shortest
+	// TCP handshake, zero if it is not known, and UsualBytes is what came.
+	Usual      float64
+	UsualRTT   time.Duration
+	UsualBytes int64
 	// Egress is how another endpoint, known to answer, fared through this one:
 	// None if that was not tried, Refused with EgressReply if this one refused.
 	Egress      Outcome

@@ -75,9 +75,9 @@ type Record struct {
 	interfered bool
 	// confirm is the verdict that awaits one more answered greeting.
 	confirm Outcome
-	// mute is until when lulls raise no suspicion, muteFor the pause's length.
-	mute    time.Time
-	muteFor time.Duration
+	// lulls and trickles are the pauses in which flows that stop for a while, and slow
+	// ones, raise no suspicion.
+	lulls, trickles hush
 	// examine is when it is next to be examined, zero for never; examining is
 	// true while an examination runs. retest is the present backoff.
 	examine   time.Time

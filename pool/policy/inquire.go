@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -25,7 +26,7 @@ func (g *Group) inquire(i int, now time.Time) Action {
 		a.Patience = g.patience(i, now)
 	}
 	if doubted {
-		a.Views = g.sightlines(i)
+		a.Views = g.sightlines(i, now)
 	}
 	if r.State == Dead && r.Verdict == Unknown && len(a.Views) > 0 {
 		a.Tries = max(Enough(a.Loss), fewestFailures) // to learn more than that
@@ -37,7 +38,7 @@ func (g *Group) inquire(i int, now time.Time) Action {
 		a.Egress = []int{j}
 	}
 	if r.compare {
-		a.Doubtful, a.Views = true, g.sightlines(i)
+		a.Doubtful, a.Views = true, g.sightlines(i, now)
 		a.Size, a.OneWay = slowSize, true
 	}
 	if r.larger || doubtful && r.stops.beyond(0) {
@@ -89,27 +90,32 @@ func (g *Group) patience(i int, now time.Time) time.Duration {
 }
 
 // slowSize is how many bytes show a rate on long paths too: with 64 KiB it is slow
-// start that limits it.
-const slowSize = 192 << 10
+// start that limits it. There is a twin of it, a quarter shorter.
+const slowSize = 128 << 10
 
 // mostViews is how many others look at a suspect.
 const mostViews = 2
 
 // sightlines picks active endpoints through which i can be seen from elsewhere:
-// free of doubt, of other prefixes than i if there are any, and each with another as
+// free of doubt, of other prefixes than i if there are any, the nearest first, and each with another as
 // its control.
-func (g *Group) sightlines(i int) []Sightline {
+func (g *Group) sightlines(i int, now time.Time) []Sightline {
 	var by []int
 	for _, j := range g.slots {
 		if g.canView(j, i) {
 			by = append(by, j)
 		}
 	}
+	lately := now.Add(-g.limits.ProbeEvery) // who has answered since is well
 	slices.SortStableFunc(by, func(a, b int) int {
 		if near := g.near(a, i) - g.near(b, i); near != 0 {
 			return near
 		}
-		return g.records[b].seen.Compare(g.records[a].seen) // who has just answered is well
+		x, y := &g.records[a], &g.records[b]
+		if x.seen.Before(lately) || y.seen.Before(lately) {
+			return y.seen.Compare(x.seen)
+		}
+		return cmp.Compare(x.rtt, y.rtt) // it takes the shortest time, and carries most
 	})
 	var lines []Sightline
 	for n, v := range by[:min(len(by), mostViews)] {

@@ -168,7 +168,7 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 			return
 		}
 		r.stops.add(ev)
-		if ev.At.Before(r.mute) {
+		if ev.At.Before(r.lulls.until) {
 			return
 		}
 		if r.stops.n >= 1+g.noise(i, ev.At) {
@@ -181,7 +181,10 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 	case ev.Outcome == Ended:
 		r.stops.leave(ev.Destination)
 	case ev.Outcome == Slowed:
-		// It may be the destination that is slow.
+		// It may be the destination that is slow, or as much as the path allows.
+		if ev.At.Before(r.trickles.until) || ev.Rate > 0 && r.rtt > 0 && ev.Rate >= doubtBelow*g.allowed(i, ev.At) {
+			return
+		}
 		r.compare = true
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Refused:

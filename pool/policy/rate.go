@@ -7,11 +7,17 @@ import (
 )
 
 // A path is throttled if it carries less than throttledBelow of what its loss and
-// delay allow, and another, at the same time, carried comparedTo times as much:
-// else it is our own line that is slow.
+// delay allow, and another, at the same time, carried comparedTo times as much, each
+// measured by what its own delay allows: else it is our own line that is slow, or
+// loses more than is known. That other must have carried outdone times as much as it
+// is, or our line may have had no room for more.
 const (
 	throttledBelow = .25
 	comparedTo     = 4
+	outdone        = 2
+	// doubtBelow is the share of what a path allows in the long run below which a
+	// client's flow is a doubt.
+	doubtBelow = .5
 	// muchLoss is the share of lost handshakes from which on loss explains any
 	// rate: what it allows cannot be told closely enough then.
 	muchLoss = .15
@@ -36,11 +42,7 @@ const (
 // denominator. A round-trip time below 1 ms is taken for 1 ms.
 func Allowed(size int64, rtt time.Duration, loss float64) float64 {
 	r := max(rtt, time.Millisecond).Seconds()
-	most := math.Inf(1)
-	if p := min(loss, .9); p > 0 {
-		rto := r + rtoMin.Seconds()
-		most = segment / (r*math.Sqrt(2*p/3) + rto*min(1, 3*math.Sqrt(3*p/8))*p*(1+32*p*p))
-	}
+	most := steady(r, loss)
 	took, left := r, float64(size)
 	for flight := float64(firstWindow * segment); left > 0; flight *= 2 {
 		if flight/r >= most {
@@ -53,10 +55,37 @@ func Allowed(size int64, rtt time.Duration, loss float64) float64 {
 	return float64(size) / took
 }
 
+// AllowedAfter is [Allowed] for what comes after the first bytes of a transfer of the
+// given size, which a policer lets pass at once. It is 0 where that tells nothing, as
+// all the rest comes in one flight.
+func AllowedAfter(first, size int64, rtt time.Duration, loss float64) float64 {
+	r := max(rtt, time.Millisecond).Seconds()
+	most := steady(r, loss)
+	// In slow start the rate is proportional to what has been sent, until it is most.
+	const begin = firstWindow * segment
+	a, b := float64(first), float64(size)
+	slow := max(a, min(b, most*r/math.Ln2-begin))
+	took := r*math.Log2((begin+slow)/(begin+a)) + (b-slow)/most
+	if took < 1.5*r {
+		return 0
+	}
+	return (b - a) / took
+}
+
+// steady is the rate that loss allows in the long run, infinite if there is none.
+func steady(rtt, loss float64) float64 {
+	p := min(loss, .9)
+	if p <= 0 {
+		return math.Inf(1)
+	}
+	rto := rtt + rtoMin.Seconds()
+	return segment / (rtt*math.Sqrt(2*p/3) + rto*min(1, 3*math.Sqrt(3*p/8))*p*(1+32*p*p))
+}
+
 // concludeRate judges how fast one direction went.
 func concludeRate(x Examination, p Passage, way string) (Conclusion, bool) {
 	allowed := x.allowed(p)
-	if x.Loss > muchLoss || x.RTT <= 0 || p.Rate <= 0 || p.Rate >= throttledBelow*allowed || x.Usual < comparedTo*p.Rate {
+	if x.Loss > muchLoss || x.RTT <= 0 || p.Rate <= 0 || p.Rate >= throttledBelow*allowed || x.excess(p) < comparedTo {
 		return Conclusion{}, false
 	}
 	return Conclusion{Throttled, Slowed, .95, fmt.Sprintf("carries %s/s %s where its delay and loss allow %s/s, and another carried %s/s",
@@ -84,7 +113,36 @@ func (x Examination) allowed(p Passage) float64 {
 	if size <= 0 {
 		size = DefaultSize
 	}
-	// A handshake is lost if either of two segments is.
-	segments := 1 - math.Sqrt(1-min(x.Loss, .99))
-	return Allowed(max(p.Bytes, size*3/4), max(x.RTT, shortest), segments)
+	size = max(p.Bytes, size*3/4)
+	rtt := max(x.RTT, shortest)
+	whole := Allowed(size, rtt, segments(x.Loss))
+	if p.After > 0 {
+		return max(whole, AllowedAfter(p.After, size, rtt, segments(x.Loss)))
+	}
+	return whole
+}
+
+// allowed is the rate, in bytes a second, that a long transfer through i can have, as
+// far as its delay and loss are known.
+func (g *Group) allowed(i int, now time.Time) float64 {
+	return Allowed(1<<20, max(g.records[i].rtt, shortest), segments(g.lossOf(i, now)))
+}
+
+// segments is the share of segments that are lost where one of handshakes is: a
+// handshake is lost if either of two segments is.
+func segments(handshakes float64) float64 { return 1 - math.Sqrt(1-min(handshakes, .99)) }
+
+// excess is how many times as much as p another path carried at the same time, each
+// measured by what it allows; 0 if nothing was compared, or if the other carried
+// hardly more.
+func (x Examination) excess(p Passage) float64 {
+	rate := max(p.Rate, 1)
+	if x.UsualRTT <= 0 {
+		return x.Usual / rate
+	}
+	if x.Usual < outdone*rate {
+		return 0
+	}
+	usual := x.Usual / Allowed(max(x.UsualBytes, 1), max(x.UsualRTT, shortest), segments(x.Loss))
+	return min(usual, 1) / (rate / x.allowed(p))
 }

@@ -35,7 +35,7 @@ func (g *Group) condemn(i int, now time.Time, c Conclusion) {
 	}
 	r.stops.waits = 0
 	g.move(i, Condemned, now, c)
-	if c.Verdict == Unknown && c.Cause.onTheWay() && len(g.sightlines(i)) > 0 {
+	if c.Verdict == Unknown && c.Cause.onTheWay() && len(g.sightlines(i, now)) > 0 {
 		// Those through whom it was looked at may have been lost with it: now it is
 		// known who has not.
 		r.examine = time.Time{}

@@ -36,6 +36,7 @@ type carriage struct {
 	spec  policy.Spec
 	tries *tries
 	size  int64 // each way
+	most  int64 // that all transfers move together
 	route route
 	moved atomic.Int64 // so many bytes have, in all of them
 }
@@ -67,8 +68,13 @@ func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session,
 	)
 	bothWays := look.Doubtful && !look.OneWay
 	twins := bothWays && c.size <= twinMost || look.Doubtful && look.OneWay && c.size <= twinsAlone
+	c.most = c.size
 	if twins {
 		downs, ups = new(pair), new(pair)
+		c.most += less(c.size)
+	}
+	if bothWays {
+		c.most *= 2
 	}
 	if bothWays {
 		beside.Go(func() { up[0] = c.up(ctx, c.size, ups, 0) })
@@ -89,14 +95,15 @@ func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session,
 	usual := c.compare(ctx, look)
 	down[0] = c.down(ctx, session, c.size, downs, 0)
 	beside.Wait()
-	x.Usual = usual()
-	d, u := worse(down[0], down[1]), worse(up[0], up[1])
+	worseDown, worseUp := worse(down[0], down[1]), worse(up[0], up[1])
+	u := usual(worseDown.Outcome == policy.Slowed || worseUp.Outcome == policy.Slowed)
+	x.Usual, x.UsualRTT, x.UsualBytes = u.rate, u.rtt, u.bytes
 	// Whether an endpoint serves the reserved name is known only now.
-	if u.Outcome != policy.Answered && !p.memory.trace(t.spec.Name()).served {
-		u = passed{}
+	if worseUp.Outcome != policy.Answered && !p.memory.trace(t.spec.Name()).served {
+		worseUp = passed{}
 	}
-	x.Down, x.Up, x.Err = d.Passage, u.Passage, d.err
-	for _, err := range []error{u.err, egress} {
+	x.Down, x.Up, x.Err = worseDown.Passage, worseUp.Passage, worseDown.err
+	for _, err := range []error{worseUp.err, egress} {
 		if x.Err == nil {
 			x.Err = err
 		}

@@ -39,6 +39,9 @@ const (
 	// slowAfter, or ten round trips if they are more, is how long a flow may take
 	// to show its pace.
 	slowAfter = 2500 * time.Millisecond
+	// Two at once that both fall short twice as far as it takes need no more than
+	// slowSoon, or six round trips.
+	slowSoon = 1500 * time.Millisecond
 	// slowBelow is the share of what a path allows below which a flow is slowed.
 	slowBelow = 0.25
 	// tick is how often a flow is looked at, at least.
@@ -65,9 +68,10 @@ type route struct {
 // allows is how many bytes a second a transfer of so many bytes would come to, if
 // nobody interfered. A handshake is lost with either of its two segments, data with
 // its own.
-func (r route) allows(size int64) float64 {
-	return policy.Allowed(size, r.rtt, 1-math.Sqrt(1-min(max(r.loss, 0), 1)))
-}
+func (r route) allows(size int64) float64 { return policy.Allowed(size, r.rtt, r.segments()) }
+
+// segments is the share of those that are lost.
+func (r route) segments() float64 { return 1 - math.Sqrt(1-min(max(r.loss, 0), 1)) }
 
 const (
 	// byChance is how probable it may be that a loss is followed by so many that the
@@ -127,20 +131,34 @@ func (f *pace) moved(n int64, now time.Time) error {
 		f.beyond.at, f.beyond.bytes = now, f.bytes
 	}
 	took := now.Sub(f.began)
-	if took < max(slowAfter, 10*f.rtt) {
+	var slow bool
+	switch {
+	case took >= max(slowAfter, 10*f.rtt):
+		slow = f.slow(slowBelow)
+	case took >= max(slowSoon, 6*f.rtt) && f.pair != nil:
+		slow = f.slow(slowBelow / 2)
+	default:
 		return nil
 	}
-	slow := f.rate() < slowBelow*f.allowed()
 	if f.pair.slow(f.side, slow) {
 		return errSlowed
 	}
 	return nil
 }
 
-// allowed is how fast it might have gone, in bytes a second. Of what was ended early
-// its bytes say only how far it came, and the shorter of two twins is measured by the
-// same rate as the longer.
-func (f *pace) allowed() float64 { return f.allows(max(f.bytes, less(f.size))) }
+// slow says whether it goes at less than a share of what it might. Of what was ended early its bytes
+// say only how far it came, and the shorter of two twins is measured by the same rate
+// as the longer. What comes after the first burst is measured by what the path allows
+// then, when a sender is past its slow start.
+func (f *pace) slow(share float64) bool {
+	size := max(f.bytes, less(f.size))
+	rate, after := f.rate()
+	allowed := f.allows(size)
+	if after > 0 {
+		allowed = max(allowed, policy.AllowedAfter(after, size, f.rtt, f.segments()))
+	}
+	return rate < share*allowed
+}
 
 // quiet is how long nothing may move. A flow whose twin has come through, or
 // whose path goes on answering, is given as much again for each: it is more
@@ -182,8 +200,9 @@ func (f *pace) check(now time.Time, c net.Conn) (time.Duration, error) {
 // passed is what has come of the flow when it ended with err.
 func (f *pace) passed(err error) passed {
 	p := passed{err: err, alive: f.alive}
-	p.Bytes, p.Rate, p.Outcome = f.bytes, f.rate(), f.outcome(err)
-	p.slow = p.Rate < slowBelow*f.allowed()
+	p.Bytes, p.Outcome = f.bytes, f.outcome(err)
+	p.Rate, p.After = f.rate()
+	p.slow = f.slow(slowBelow)
 	if p.Outcome == policy.Stalled || p.Outcome == policy.Slowed {
 		p.err = fmt.Errorf("%s after %d bytes: %w", p.Outcome, p.Bytes, err)
 	}
@@ -191,17 +210,19 @@ func (f *pace) passed(err error) passed {
 }
 
 // rate is how fast it went so far, in bytes a second; or how fast since the first
-// burst, if that is less and has lasted for long enough. Nothing but policing, or a
-// change, makes a flow slower as it goes on.
-func (f *pace) rate() float64 {
+// burst, after so many bytes, if that is less and has lasted for long enough. Nothing
+// but policing, or a change, makes a flow slower as it goes on.
+func (f *pace) rate() (rate float64, after int64) {
 	if f.bytes == 0 {
-		return 0
+		return 0, 0
 	}
-	rate := float64(f.bytes) / max(f.last.Sub(f.began), time.Microsecond).Seconds()
+	rate = float64(f.bytes) / max(f.last.Sub(f.began), time.Microsecond).Seconds()
 	if took := f.last.Sub(f.beyond.at); !f.beyond.at.IsZero() && took >= max(burstAfter, 4*f.rtt) {
-		rate = min(rate, float64(f.bytes-f.beyond.bytes)/took.Seconds())
+		if beyond := float64(f.bytes-f.beyond.bytes) / took.Seconds(); beyond < rate {
+			return beyond, f.beyond.bytes
+		}
 	}
-	return rate
+	return rate, 0
 }
 
 // outcome is what an end of the flow, by err, shows. At the end of the

@@ -15,6 +15,9 @@ const (
 	// that still run are compared with another's: if they are well they are over
 	// by then.
 	usualAfter = 750 * time.Millisecond
+	// usualWait, or eight round trips if they are more, is for how long a comparison is
+	// waited for once it is all that is missing.
+	usualWait = 1500 * time.Millisecond
 	// budget is how many bytes an examination of the usual size may take, with some
 	// room for headers and for what is asked through others.
 	budget = 248 << 10
@@ -22,30 +25,36 @@ const (
 
 // compare makes the same download through a viewer, if the transfers through the
 // endpoint take long, and the question arises how long they would take through
-// others now. The function that it returns ends the wait for that, and gives the
-// viewer's rate in bytes a second, or zero.
-func (c *carriage) compare(ctx context.Context, look policy.Look) (end func() float64) {
+// others now. The function that it returns ends it, if it was not needed after all,
+// or waits for a while longer if it was, and gives what came of it.
+func (c *carriage) compare(ctx context.Context, look policy.Look) (end func(needed bool) usual) {
 	if !look.Doubtful || len(look.Views) == 0 {
-		return func() float64 { return 0 }
+		return func(bool) usual { return usual{} }
 	}
 	viewer := look.Views[0].Viewer
 	waiting, over := context.WithCancel(ctx)
-	rate := make(chan float64, 1)
+	came := make(chan usual, 1)
 	after := max(usualAfter, 6*c.route.rtt)
 	go func() {
 		timer := time.NewTimer(after)
 		defer timer.Stop()
 		select {
 		case <-waiting.Done():
-			rate <- 0
+			came <- usual{}
 			return
 		case <-timer.C:
 		}
-		rate <- c.p.usual(waiting, viewer, c.spare(after))
+		came <- c.p.usual(waiting, viewer, c.spare(after))
 	}()
-	return func() float64 {
-		over()
-		return <-rate
+	return func(needed bool) usual {
+		defer over()
+		if needed {
+			late := time.AfterFunc(max(usualWait, 8*c.route.rtt), over)
+			defer late.Stop()
+		} else {
+			over()
+		}
+		return <-came
 	}
 }
 
@@ -53,23 +62,26 @@ func (c *carriage) compare(ctx context.Context, look policy.Look) (end func() fl
 // moved after the given time: what they will have by the time at which they are
 // called slow, and half as much again, is theirs.
 func (c *carriage) spare(after time.Duration) int64 {
-	if c.size > twinMost {
-		return c.size
-	}
-	most := 2*c.size + 2*less(c.size)
 	expected := 1.5 * float64(c.moved.Load()) * float64(max(slowAfter, 10*c.route.rtt)) / float64(after)
-	return min(c.size, max(budget-int64(min(expected, float64(most))), usualLeast))
+	return min(c.size, max(budget-int64(min(expected, float64(c.most))), usualLeast))
 }
 
-// usual is the rate of a download through an endpoint that is well. If ctx ends
-// first, it is that of as much as has come.
-func (p *Prober) usual(ctx context.Context, viewer policy.Spec, size int64) float64 {
+// usual is what came of a download through an endpoint that is well.
+type usual struct {
+	rate  float64 // in bytes a second
+	rtt   time.Duration
+	bytes int64
+}
+
+// usual makes one. If ctx ends first, it is that of as much as has come.
+func (p *Prober) usual(ctx context.Context, viewer policy.Spec, size int64) (u usual) {
 	t := p.knock(ctx, viewer, p.tries(policy.Look{}), 0)
 	defer t.end()
 	session := t.first()
 	if session == nil {
-		return 0
+		return usual{}
 	}
 	c := &carriage{p: p, spec: viewer, tries: t, size: size, route: route{rtt: t.rtt()}}
-	return c.down(ctx, session, size, nil, 0).Rate
+	d := c.down(ctx, session, size, nil, 0)
+	return usual{d.Rate, c.route.rtt, d.Bytes}
 }

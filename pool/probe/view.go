@@ -31,7 +31,12 @@ func (p *Prober) lookThrough(ctx context.Context, s policy.Spec, from []policy.V
 	ctx, cancel := context.WithCancel(ctx)
 	v := &views{cancel: cancel, made: make([]policy.View, len(from))}
 	for i, at := range from {
-		v.wg.Go(func() { v.made[i] = p.view(ctx, s, at) })
+		v.wg.Go(func() {
+			v.made[i] = p.view(ctx, s, at)
+			if v.made[i].Sight() == policy.SeenUp {
+				cancel() // nobody can see what does not run
+			}
+		})
 	}
 	return v
 }
