@@ -26,6 +26,12 @@ const (
 	slowPart   = 250 * time.Millisecond
 	slowParts  = 3
 	allowance  = 16 << 10
+	// What is policed to 16 kbit/s brings a segment every .7 s. So there are windows
+	// of parts of thinPart too, for flows whose segments are of at least fullSegment
+	// bytes in the mean: who sends such ones has more to send, and who has little to
+	// say now and then sends small ones.
+	thinPart    = time.Second
+	fullSegment = 1000
 	// slowRate is what no flow is called slow above, in bytes a second: twice the
 	// 256 kbit/s that have been seen.
 	slowRate = 64 << 10
@@ -62,6 +68,7 @@ type trickle struct {
 
 	segments, gaps int64 // at the window's beginning
 	gappy          bool  // many of the last window's were
+	thin           bool  // it is one of the windows for what is thin
 }
 
 // passage is what has gone one way so far, in bytes and segments; gaps are those
@@ -86,6 +93,9 @@ func (k *trickle) look(p passage, rtt time.Duration, now time.Time) (rate float6
 	}
 	k.waits = k.waits && waits
 	part := max(slowPart, rtt*5/4)
+	if k.thin {
+		part = thinPart
+	}
 	if now.Sub(k.part) < part {
 		return 0
 	}
@@ -96,6 +106,10 @@ func (k *trickle) look(p passage, rtt time.Duration, now time.Time) (rate float6
 	k.part, k.inPart = now, bytes
 	if d := now.Sub(k.from); d >= max(slowWindow, slowParts*part) {
 		gaps := p.gaps - k.gaps
+		if k.thin && bytes-k.bytes < fullSegment*(p.segments-k.segments) {
+			k.begin(p, now)
+			return 0
+		}
 		k.gappy = gaps >= gapsLeast && float64(gaps) >= gapsShare*float64(p.segments-k.segments)
 		return float64(bytes-k.bytes) / d.Seconds()
 	}
@@ -111,19 +125,22 @@ func (k *trickle) begin(p passage, now time.Time) {
 // slow looks whether a flow is slower than it could be, and tells the pool.
 func (w *watch) slow(s *sight, g *gaze) {
 	if g.down.looked.IsZero() {
-		g.down.looked, g.up.looked = s.since, s.since
+		g.down.looked, g.up.looked, g.thin.looked = s.since, s.since, s.since
+		g.thin.thin = true
 	}
 	f := &s.flow
 	down := passage{bytes: f.Received, segments: f.SegmentsIn, gaps: f.Disordered}
 	up := passage{bytes: f.Acked, segments: f.SegmentsOut, gaps: f.Resent, waits: f.Unacked > 0}
-	downRate, upRate := g.down.look(down, f.RTT, s.now), g.up.look(up, f.RTT, s.now)
+	downRate, upRate, thinRate := g.down.look(down, f.RTT, s.now), g.up.look(up, f.RTT, s.now), g.thin.look(down, f.RTT, s.now)
 	if s.jammed() || s.half {
 		g.down.begin(down, s.now)
 		g.up.begin(up, s.now)
+		g.thin.begin(down, s.now)
 		return
 	}
 	w.weigh(s, g, &g.down, down, downRate)
 	w.weigh(s, g, &g.up, up, upRate)
+	w.weigh(s, g, &g.thin, down, thinRate)
 }
 
 // weigh takes the rate that a flow has had in a window, 0 if none has ended.

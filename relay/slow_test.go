@@ -54,6 +54,26 @@ func TestPolicedFlowIsADoubt(t *testing.T) {
 	}
 }
 
+// TestShortFlowIsADoubt polices a flow that is over after two seconds.
+func TestShortFlowIsADoubt(t *testing.T) {
+	inRig(t, rigConfig{}, func(r *rig) {
+		r.serve(80, func(c net.Conn) {
+			if _, err := io.ReadFull(c, make([]byte, len(get))); err == nil {
+				_, _ = c.Write(make([]byte, 64<<10))
+			}
+		})
+		n := r.first("a")
+		r.rule(n, blocker.Police(32000))
+		began := time.Now()
+		defer flow(r, "a", false).Close()
+		time.Sleep(10 * time.Second)
+		all := r.tellings(policy.Transfer, policy.Slowed)
+		if len(all) != 1 || all[0].endpoint != n || all[0].At.Sub(began) > 2*time.Second || all[0].Rate < 28e3 || all[0].Rate > 36e3 {
+			t.Errorf("told %+v, want a flow of about 32 kB/s within 2 s", all)
+		}
+	})
+}
+
 // TestOwnLineIsSlow polices every endpoint: the first flow is a doubt, and then
 // it is known that all are so.
 func TestOwnLineIsSlow(t *testing.T) {

@@ -69,6 +69,7 @@ type gaze struct {
 	settled bool      // this silence has been looked into
 
 	down, up  trickle
+	thin      trickle   // of what comes down
 	saySlow   time.Time // not to be called slow before
 	slowPause time.Duration
 

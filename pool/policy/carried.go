@@ -15,8 +15,9 @@ func (g *Group) carried(i int, x Examination) {
 	case c.Verdict != Alive && (c.Verdict != Unknown || c.Cause == Closed):
 		g.carriedBadly(i, x, c)
 		return
-	case x.slow() && x.Usual == 0 && !compared && g.other(i) >= 0:
-		// Is it the path, or our own line?
+	case x.slow() && (x.Usual == 0 && !compared || r.broken > 0 && r.looks < patientLooks) && g.other(i) >= 0:
+		// Is it the path, or our own line? Where it was the path at the last look, a
+		// comparison that fails does not clear it.
 		r.compare = true
 		g.lookAgain(i, x.At, Carry)
 		return
@@ -137,10 +138,14 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 		}
 	default:
 		// Thrice reset, or slow beside others, is no chance; where others are many
-		// times as fast, twice.
+		// times as fast, twice; and where two flows at once are that slow, as a
+		// client's was before, once.
 		r.broken++
 		if c.Cause == Slowed && max(x.excess(x.Down), x.excess(x.Up)) >= 4*comparedTo {
 			r.broken++
+			if max(x.Down.slowFlows(), x.Up.slowFlows()) > 1 && x.Loss <= muchLoss && x.Asked.Sub(r.trickled) < trickleLasts {
+				r.broken++
+			}
 		}
 		sure = r.broken >= 3
 		r.compare = c.Cause == Slowed
@@ -178,6 +183,22 @@ func (g *Group) confirmed(i int, cause Outcome, now time.Time) {
 	}
 	g.condemn(i, now, Conclusion{Frozen, Stalled, .98, r.stops.String() + ", while greetings are answered"})
 }
+
+// trickleLasts is for how long a client's flow that was slow, or stopped for a while,
+// bears out an examination.
+const trickleLasts = 10 * time.Second
+
+// slowFlows is how many flows were too slow.
+func (p Passage) slowFlows() int {
+	if p.Outcome != Slowed {
+		return 0
+	}
+	return max(p.Stopped, 1)
+}
+
+// patientLooks is how many looks that were not enough are made before one that
+// cannot tell counts as one without complaint.
+const patientLooks = 6
 
 // enoughRefusals is how many requests in a row, which others then granted, put an
 // endpoint's own egress in question.

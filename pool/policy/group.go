@@ -78,6 +78,8 @@ type Record struct {
 	// lulls and trickles are the pauses in which flows that stop for a while, and slow
 	// ones, raise no suspicion.
 	lulls, trickles hush
+	// trickled is when a client's flow was last slow, or stopped for a while.
+	trickled time.Time
 	// examine is when it is next to be examined, zero for never; examining is
 	// true while an examination runs. retest is the present backoff.
 	examine   time.Time

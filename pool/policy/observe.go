@@ -163,6 +163,7 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		// be what silenced the stream.
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Stalled:
+		r.trickled = ev.At
 		if g.stopped(ev.Destination, i, ev.At) {
 			g.lookInto(i, ev.At)
 			return
@@ -185,7 +186,7 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		if ev.At.Before(r.trickles.until) || ev.Rate > 0 && r.rtt > 0 && ev.Rate >= doubtBelow*g.allowed(i, ev.At) {
 			return
 		}
-		r.compare = true
+		r.compare, r.trickled = true, ev.At
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Refused:
 		if !ev.Elsewhere {

@@ -7,14 +7,15 @@ import (
 )
 
 // A path is throttled if it carries less than throttledBelow of what its loss and
-// delay allow, and another, at the same time, carried comparedTo times as much, each
-// measured by what its own delay allows: else it is our own line that is slow, or
-// loses more than is known. That other must have carried outdone times as much as it
-// is, or our line may have had no room for more.
+// delay allow, and another, at the same time, carried comparedTo times as much, as it
+// is and by what its own delay allows: else it is our own line that is slow, or loses
+// more than is known.
 const (
 	throttledBelow = .25
 	comparedTo     = 4
-	outdone        = 2
+	// fairShare is the share of what its own path allows that the other must have
+	// carried: where all fall short of it there is a queue, or a line with no more room.
+	fairShare = .3
 	// doubtBelow is the share of what a path allows in the long run below which a
 	// client's flow is a doubt.
 	doubtBelow = .5
@@ -84,8 +85,11 @@ func steady(rtt, loss float64) float64 {
 
 // concludeRate judges how fast one direction went.
 func concludeRate(x Examination, p Passage, way string) (Conclusion, bool) {
-	allowed := x.allowed(p)
-	if x.Loss > muchLoss || x.RTT <= 0 || p.Rate <= 0 || p.Rate >= throttledBelow*allowed || x.excess(p) < comparedTo {
+	allowed, much := x.allowed(p), muchLoss
+	if x.UsualRTT > 0 && x.excess(p) >= 4*comparedTo {
+		much *= 2 // the other has lost as much on our line
+	}
+	if x.Loss > much || x.RTT <= 0 || p.Rate <= 0 || p.Rate >= throttledBelow*allowed || x.excess(p) < comparedTo {
 		return Conclusion{}, false
 	}
 	return Conclusion{Throttled, Slowed, .95, fmt.Sprintf("carries %s/s %s where its delay and loss allow %s/s, and another carried %s/s",
@@ -132,17 +136,18 @@ func (g *Group) allowed(i int, now time.Time) float64 {
 // handshake is lost if either of two segments is.
 func segments(handshakes float64) float64 { return 1 - math.Sqrt(1-min(handshakes, .99)) }
 
-// excess is how many times as much as p another path carried at the same time, each
-// measured by what it allows; 0 if nothing was compared, or if the other carried
-// hardly more.
+// excess is how many times as much as p another path carried at the same time, as it
+// is or by what each of them allows, whichever is less; 0 if nothing was compared, or
+// if the other was slow too.
 func (x Examination) excess(p Passage) float64 {
 	rate := max(p.Rate, 1)
-	if x.UsualRTT <= 0 {
-		return x.Usual / rate
+	times := x.Usual / rate
+	if x.UsualRTT > 0 {
+		usual := x.Usual / Allowed(max(x.UsualBytes, 1), max(x.UsualRTT, shortest), segments(x.Loss))
+		if usual < fairShare {
+			return 0
+		}
+		times = min(times, min(usual, 1)*x.allowed(p)/rate)
 	}
-	if x.Usual < outdone*rate {
-		return 0
-	}
-	usual := x.Usual / Allowed(max(x.UsualBytes, 1), max(x.UsualRTT, shortest), segments(x.Loss))
-	return min(usual, 1) / (rate / x.allowed(p))
+	return times
 }

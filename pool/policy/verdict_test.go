@@ -118,6 +118,35 @@ func TestConcludeThrottled(t *testing.T) {
 	}
 }
 
+// Each of two paths is measured by what it allows itself.
+func TestThrottledByItsOwnPath(t *testing.T) {
+	const near, far = 20 * time.Millisecond, 300 * time.Millisecond
+	x := func(rtt time.Duration, rate float64, after int64, usual float64, usualRTT time.Duration, loss float64) policy.Examination {
+		return policy.Examination{
+			Greeting: policy.Answered, RTT: rtt, Loss: loss, Size: 128 << 10, Usual: usual, UsualRTT: usualRTT, UsualBytes: 96 << 10,
+			Down: policy.Passage{Outcome: policy.Slowed, Bytes: 96 << 10, After: after, Rate: rate},
+		}
+	}
+	tests := []struct {
+		name string
+		x    policy.Examination
+		want policy.Verdict
+	}{
+		// 32 kB/s are a third of what slow start allows on so long a path, but a sixth
+		// of what it does after the first 16 KiB.
+		{"far, past its burst", x(far, 32e3, 16<<10, 1.3e6, near, 0), policy.Throttled},
+		{"far, in slow start", x(far, 32e3, 0, 1.3e6, near, 0), policy.Unknown},
+		// More is lost than is known, here and there.
+		{"loss that is not known", x(far, 12e3, 0, 150e3, near, 0), policy.Unknown},
+		{"all are slow", x(near, 3e3, 0, 13e3, near, 0), policy.Unknown},
+	}
+	for _, tt := range tests {
+		if c := policy.Conclude(tt.x); c.Verdict != tt.want {
+			t.Errorf("%s: want %s, got %s: %s", tt.name, tt.want, c, c.Why)
+		}
+	}
+}
+
 func TestConcludeEgress(t *testing.T) {
 	base := policy.Examination{Greeting: policy.Answered, Down: policy.Passage{Outcome: policy.Answered, Bytes: 64 << 10}}
 	for _, tt := range []struct {
