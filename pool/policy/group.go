@@ -29,6 +29,8 @@ type Record struct {
 	// answered is when the latest question that it answered was asked, seen
 	// when the answer came; used is when a client last made use of it.
 	answered, seen, used time.Time
+	// tardy is when it last took very long over an answer.
+	tardy time.Time
 	// carried is when it last showed that it carries enough bytes.
 	carried time.Time
 	// proved is the same, but only for what really was carried: where nothing could

@@ -25,6 +25,7 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 	r.Exposed = true
 	if x.RTT > 0 {
 		r.rtt = x.RTT
+		r.took(x.RTT, x.At)
 	}
 	g.learnLoss(i, &x)
 	witnessed := g.out.up && x.Asked.Equal(g.out.sweep) // begun just before the controls were asked
@@ -62,6 +63,13 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 	case g.needsWitness(x) && !(witnessed && !x.Asked.Before(g.out.ended)) && !g.alone(i, x):
 		if x.Greeting == Garbage || x.Greeting == Closed {
 			g.strange = later(g.strange, x.At)
+		}
+		g.unwitnessed(i, x)
+	case x.Greeting == Silent && x.At.Sub(x.Asked) < queuedPatience && g.queued(i, x.At):
+		r.slow = queuedPatience
+		if r.State == Active {
+			g.examineAt(i, x.At.Add(time.Second), Greet)
+			return
 		}
 		g.unwitnessed(i, x)
 	case x.Greeting == Silent && x.At.Sub(x.Asked) < 4*slow:

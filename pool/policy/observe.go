@@ -22,6 +22,7 @@ const enoughStops = 2
 // at the given time, and that a client made use of it then.
 func (g *Group) Answered(i int, asked, at time.Time) {
 	g.Use(i, at)
+	g.records[i].took(at.Sub(asked), at)
 	g.answered(i, asked, at)
 	r := &g.records[i]
 	if r.State == Dead && !r.transfer && r.Since.Before(asked) {
@@ -87,6 +88,9 @@ func (g *Group) Observe(i int, ev Evidence) {
 	if !r.answered.Before(ev.Asked) {
 		return // it has answered a later question since
 	}
+	if r.early(ev) {
+		return // its way is that long
+	}
 	if r.doubt.IsZero() || ev.Asked.Before(r.doubt) {
 		r.doubt = ev.Asked
 	}
@@ -105,6 +109,10 @@ func (g *Group) Observe(i int, ev Evidence) {
 	// One late answer is looked into; the second without an answer between them, or
 	// any outright failure, keeps new requests away. It takes more of them the more
 	// often that was a false alarm; but a reset or wrong bytes are no accident.
+	if (ev.Outcome == Overdue || ev.Outcome == Silent) && g.queued(i, ev.At) {
+		g.examineAt(i, later(ev.At, r.begun.Add(tardyLasts)), Greet)
+		return
+	}
 	enough := 0
 	switch ev.Outcome {
 	case Overdue:
@@ -150,7 +158,7 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		}
 	case ev.Outcome == Silent && ev.Phase == Transfer:
 		r.stops.wait(ev)
-		if r.fail(ev.At); r.failures <= g.noise(i, ev.At) {
+		if r.fail(ev.At); r.failures <= g.noise(i, ev.At) || g.queued(i, ev.At) {
 			g.examineAt(i, ev.At, Carry)
 			r.closely = true
 			return
