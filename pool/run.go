@@ -242,7 +242,7 @@ func (p *Pool) examine(ctx context.Context, a policy.Action, q *question) {
 // look is what an action asks for, with endpoints for indices.
 func (p *Pool) look(a policy.Action) policy.Look {
 	look := policy.Look{
-		Depth: a.Depth, Size: a.Size, OneWay: a.OneWay, Tries: a.Tries, Patience: a.Patience, Doubtful: a.Doubtful, Loss: a.Loss,
+		Depth: a.Depth, Size: a.Size, OneWay: a.OneWay, Upward: a.Upward, Tries: a.Tries, Patience: a.Patience, Doubtful: a.Doubtful, Loss: a.Loss,
 	}
 	for _, s := range a.Views {
 		v := policy.Viewpoint{Viewer: p.endpoint(s.Viewer).spec}

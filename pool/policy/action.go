@@ -38,11 +38,12 @@ type Action struct {
 	// Confidence is that of the Verdict, see [Conclusion].
 	Confidence float64
 	Why        string
-	// For Examine. Depth, Size, OneWay, Tries, Patience, Doubtful and Loss are
-	// those of [Look].
+	// For Examine. Depth, Size, OneWay, Upward, Tries, Patience, Doubtful and Loss
+	// are those of [Look].
 	Depth    Depth
 	Size     int64
 	OneWay   bool
+	Upward   bool
 	Tries    int
 	Patience time.Duration
 	Doubtful bool

@@ -26,14 +26,14 @@ func (g *Group) carried(i int, x Examination) {
 	if compared {
 		r.trickles.begin(x.At, g.limits.MuteMin, g.limits.MuteMax)
 	}
-	if x.Down.Outcome == Answered {
+	if x.Down.Outcome == Answered || x.Up.Outcome == Answered {
 		r.proved = x.At
 	}
 	switch {
 	case r.State != Suspect || !r.transfer:
 		g.passed(i, x)
 	case r.refusals >= enoughRefusals && x.Egress != Answered,
-		x.Down.Outcome == None && r.stops.n > 0:
+		x.Down.Outcome == None && x.Up.Outcome == None && r.stops.n > 0:
 		g.judgeByTraffic(i, x.At)
 	case r.stops.beyond(x.Size):
 		r.larger = true

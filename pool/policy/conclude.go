@@ -124,6 +124,8 @@ func concludeCarried(x Examination) Conclusion {
 		return Conclusion{Alive, None, surest, fmt.Sprintf("carried %s down and %s up", kib(x.Down.Bytes), kib(x.Up.Bytes))}
 	case x.Down.Outcome == Answered:
 		return Conclusion{Alive, None, surest, "carried " + kib(x.Down.Bytes)}
+	case x.Up.Outcome == Answered && x.Down.Outcome == None:
+		return Conclusion{Alive, None, surest, "carried " + kib(x.Up.Bytes) + " up"}
 	case x.Down.Outcome == Slowed || x.Up.Outcome == Slowed:
 		return Conclusion{Unknown, Slowed, 0, fmt.Sprintf("slow, %s/s, with nothing to compare it to", kib(int64(x.Down.Rate)))}
 	case x.Egress == Answered:

@@ -41,12 +41,13 @@ func (g *Group) inquire(i int, now time.Time) Action {
 		a.Doubtful, a.Views = true, g.sightlines(i, now)
 		a.Size, a.OneWay = slowSize, true
 	}
-	if r.larger || doubtful && r.stops.beyond(0) {
-		a.Size, a.OneWay = r.stops.look()
+	if r.larger || doubtful && r.stops.n > 0 && !r.compare {
+		// Where they stop is where to look, and the way in which they do.
+		a.Size, a.OneWay, a.Upward = r.stops.look()
 	}
 	if (r.State == Dead || r.State == Probation) && r.charge.size > 0 {
 		// What it was condemned for is what to look for.
-		a.Doubtful, a.Size, a.OneWay = true, r.charge.size, r.charge.oneWay
+		a.Doubtful, a.Size, a.OneWay, a.Upward = true, r.charge.size, r.charge.oneWay, r.charge.up
 	}
 	return a
 }
@@ -90,8 +91,8 @@ func (g *Group) patience(i int, now time.Time) time.Duration {
 }
 
 // slowSize is how many bytes show a rate on long paths too: with 64 KiB it is slow
-// start that limits it. There is a twin of it, a quarter shorter.
-const slowSize = 128 << 10
+// start that limits it. There is room for two.
+const slowSize = 120 << 10
 
 // mostViews is how many others look at a suspect.
 const mostViews = 2

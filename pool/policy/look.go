@@ -13,8 +13,8 @@ type Look struct {
 	// Size is how many bytes a Carry moves each way; zero is DefaultSize. More is
 	// asked for when flows are suspected to stop later than that.
 	Size int64
-	// OneWay asks for the download alone.
-	OneWay bool
+	// OneWay asks for the download alone, Upward for the upload alone.
+	OneWay, Upward bool
 	// Tries is how many handshakes are to be made independently of each other,
 	// each for its full time; zero leaves it to the prober. Patience is the least
 	// time that a TCP handshake is given before it is called silent.

@@ -48,8 +48,8 @@ func (g *Group) condemn(i int, now time.Time, c Conclusion) {
 // charge is what an endpoint was condemned for, so that a retest looks for that.
 type charge struct {
 	verdict Verdict
-	// size and oneWay are those of a Look that shows it, up is whether that is an
-	// upload. blind is true if no examination has shown it, only clients' flows.
+	// size, oneWay and up are those of a Look that shows it. blind is true if no
+	// examination has shown it, only clients' flows.
 	size              int64
 	oneWay, up, blind bool
 }
@@ -59,8 +59,8 @@ func (r *Record) charged(c Conclusion) charge {
 	ch := charge{verdict: c.Verdict}
 	switch c.Verdict {
 	case Frozen:
-		ch.size, ch.oneWay = r.stops.look()
-		ch.up, ch.blind = r.stops.anyUp() && !r.stops.anyDown(), r.held
+		ch.size, ch.oneWay, ch.up = r.stops.look()
+		ch.blind = r.held
 	case Throttled:
 		ch.size, ch.oneWay = slowSize, true
 	default:
@@ -114,8 +114,11 @@ func (g *Group) retested(i int, x Examination) {
 	r := &g.records[i]
 	c := Conclude(x)
 	// What stops flows is not seen where nothing was carried.
-	unseen := r.transfer && x.Down.Outcome == None && !(r.Verdict == NoEgress && x.Egress == Answered) ||
-		r.charge.up && x.Up.Outcome == None || r.charge.blind
+	carried := x.Down.Outcome
+	if r.charge.up {
+		carried = x.Up.Outcome
+	}
+	unseen := r.transfer && carried == None && !(r.Verdict == NoEgress && x.Egress == Answered) || r.charge.blind
 	if c.Verdict != Alive || unseen && x.At.Sub(r.Since) < g.limits.RetestMax {
 		if c.Verdict != Unknown && c.Verdict != Alive && c.Verdict != r.Verdict {
 			r.conclude(g.learn(i, Dead, c, x.At))

@@ -196,16 +196,18 @@ func (s *stops) beyond(size int64) bool {
 	return s.n > 0 && low*5/4 > size && size < largestLook
 }
 
-// largestLook is the most that is downloaded to see a freeze, in bytes.
-const largestLook = 1 << 20
+// largestLook is the most that one flow moves to see a freeze, in bytes. It is more
+// than an examination may move otherwise.
+const largestLook = 384 << 10
 
 // look is what the next examination should move to see them again: a quarter more
-// than the smallest count, in steps of 16 KiB.
-func (s *stops) look() (size int64, oneWay bool) {
+// than the smallest count, in steps of 16 KiB, and the way in which alone they have
+// stopped, if it is one.
+func (s *stops) look() (size int64, down, up bool) {
 	const step = 16 << 10
 	low, _ := s.span()
 	size = (low*5/4 + step) / step * step
-	return min(max(size, DefaultSize), largestLook), !s.anyUp()
+	return min(max(size, DefaultSize), largestLook), !s.anyUp(), s.anyUp() && !s.anyDown()
 }
 
 // damning says whether the clients' flows speak for themselves, although an

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,15 +12,6 @@ import (
 	"github.com/paperplane-relay/paperplane/pool/policy"
 	"github.com/paperplane-relay/paperplane/pool/upstream"
 )
-
-// twinMost is the largest size at which there are twins, which are a quarter
-// shorter: two of each are 224 KiB, and all that is asked besides is little. A larger
-// size is asked for to see where flows stop, and costs enough as it is.
-const twinMost = 64 << 10
-
-// twinsAlone is the largest size of a download that has a twin where nothing else is
-// asked for.
-const twinsAlone = 144 << 10
 
 // requestSilence is how long an endpoint may take over CONNECT to a configured
 // target, and the target over its first byte: there are a resolver, another
@@ -35,14 +27,12 @@ type carriage struct {
 	p     *Prober
 	spec  policy.Spec
 	tries *tries
-	size  int64 // each way
+	size  int64 // of the longest flow
+	least int64 // of the shortest one
 	most  int64 // that all transfers move together
 	route route
 	moved atomic.Int64 // so many bytes have, in all of them
 }
-
-// less is the size of the second of two twins.
-func less(size int64) int64 { return max(size*3/4, 1) }
 
 // transfer is what came of one transfer with one target.
 type transfer struct {
@@ -54,36 +44,31 @@ type transfer struct {
 }
 
 // carry moves bytes through the endpoint and puts into x what came of it. In a
-// doubtful look there are two downloads and two uploads at once, and whatever else
-// is asked through the endpoint, each on a connection of its own, so that what
-// strikes one does not hide the others.
+// doubtful look there are several transfers at once, and whatever else is asked
+// through the endpoint, each on a connection of its own, so that what strikes one
+// does not hide the others.
 func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session, look policy.Look, x *policy.Examination) {
-	c := &carriage{p: p, spec: t.spec, tries: t, size: p.size(look), route: route{t.rtt(), look.Loss}}
+	plan := planned(look, p.size(look))
+	c := &carriage{p: p, spec: t.spec, tries: t, route: route{t.rtt(), look.Loss}}
+	c.most, c.least = plan.all()
+	c.size = slices.Max(slices.Concat(plan.downs, plan.ups))
 	x.Size = c.size
-	var (
-		down, up [2]passed
-		downs    *pair
-		ups      *pair
-		beside   sync.WaitGroup
-	)
-	bothWays := look.Doubtful && !look.OneWay
-	twins := bothWays && c.size <= twinMost || look.Doubtful && look.OneWay && c.size <= twinsAlone
-	c.most = c.size
-	if twins {
-		downs, ups = new(pair), new(pair)
-		c.most += less(c.size)
+	downs, ups := newSiblings(len(plan.downs)), newSiblings(len(plan.ups))
+	down, up := make([]passed, len(plan.downs)), make([]passed, len(plan.ups))
+	var beside sync.WaitGroup
+	for i, size := range plan.ups {
+		with := session
+		if i > 0 || len(plan.downs) > 0 {
+			with = nil
+		}
+		beside.Go(func() { up[i] = c.up(ctx, with, size, ups, i) })
 	}
-	if bothWays {
-		c.most *= 2
-	}
-	if bothWays {
-		beside.Go(func() { up[0] = c.up(ctx, c.size, ups, 0) })
-	}
-	if twins {
-		beside.Go(func() { down[1] = c.down(ctx, nil, less(c.size), downs, 1) })
-	}
-	if twins && bothWays {
-		beside.Go(func() { up[1] = c.up(ctx, less(c.size), ups, 1) })
+	for i, size := range plan.downs {
+		with := session
+		if i > 0 {
+			with = nil
+		}
+		beside.Go(func() { down[i] = c.down(ctx, with, size, downs, i) })
 	}
 	if !look.Doubtful && look.Egress == nil {
 		t.giveUp()
@@ -93,17 +78,16 @@ func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session,
 		beside.Go(func() { egress = c.egress(ctx, *look.Egress, x) })
 	}
 	usual := c.compare(ctx, look)
-	down[0] = c.down(ctx, session, c.size, downs, 0)
 	beside.Wait()
-	worseDown, worseUp := worse(down[0], down[1]), worse(up[0], up[1])
-	u := usual(worseDown.Outcome == policy.Slowed || worseUp.Outcome == policy.Slowed)
-	x.Usual, x.UsualRTT, x.UsualBytes = u.rate, u.rtt, u.bytes
+	d, u := worst(down), worst(up)
+	with := usual(d.Outcome == policy.Slowed || u.Outcome == policy.Slowed)
+	x.Usual, x.UsualRTT, x.UsualBytes = with.rate, with.rtt, with.bytes
 	// Whether an endpoint serves the reserved name is known only now.
-	if worseUp.Outcome != policy.Answered && !p.memory.trace(t.spec.Name()).served {
-		worseUp = passed{}
+	if u.Outcome != policy.Answered && !p.memory.trace(t.spec.Name()).served {
+		u = passed{}
 	}
-	x.Down, x.Up, x.Err = worseDown.Passage, worseUp.Passage, worseDown.err
-	for _, err := range []error{worseUp.err, egress} {
+	x.Down, x.Up, x.Err = d.Passage, u.Passage, d.err
+	for _, err := range []error{u.err, egress} {
 		if x.Err == nil {
 			x.Err = err
 		}
@@ -112,9 +96,9 @@ func (p *Prober) carry(ctx context.Context, t *tries, session *upstream.Session,
 
 // down downloads from one target after the other until one says something of
 // the endpoint. Without a session, or with a target more, it takes another.
-func (c *carriage) down(ctx context.Context, session *upstream.Session, size int64, twins *pair, side int) (p passed) {
+func (c *carriage) down(ctx context.Context, session *upstream.Session, size int64, with *siblings, which int) (p passed) {
 	name := c.spec.Name()
-	defer func() { twins.ended(side, p) }()
+	defer func() { with.ended(which, p) }()
 	var doubts []error
 	for i, t := range append([]Target{reserved(size)}, c.p.Targets...) {
 		own := i == 0
@@ -128,7 +112,7 @@ func (c *carriage) down(ctx context.Context, session *upstream.Session, size int
 				break
 			}
 		}
-		d := c.download(ctx, session, t, own, size, twins, side)
+		d := c.download(ctx, session, t, own, size, with, which)
 		session = nil
 		now := time.Now()
 		if own && d.granted {
@@ -157,18 +141,24 @@ func (c *carriage) down(ctx context.Context, session *upstream.Session, size int
 }
 
 // up uploads to the reserved target, which is the only one that asks for it:
-// what others do with what they are sent is not ours to try out.
-func (c *carriage) up(ctx context.Context, size int64, twins *pair, side int) (p passed) {
+// what others do with what they are sent is not ours to try out. Without a session it
+// takes another.
+func (c *carriage) up(ctx context.Context, session *upstream.Session, size int64, with *siblings, which int) (p passed) {
 	name := c.spec.Name()
-	defer func() { twins.ended(side, p) }()
+	defer func() { with.ended(which, p) }()
 	if c.p.memory.trace(name).shuns(time.Now()) {
+		if session != nil {
+			_ = session.Close()
+		}
 		return passed{}
 	}
-	session, err := c.tries.next(ctx)
-	if err != nil {
-		return passed{}
+	if session == nil {
+		var err error
+		if session, err = c.tries.next(ctx); err != nil {
+			return passed{}
+		}
 	}
-	d := c.upload(ctx, session, size, twins, side)
+	d := c.upload(ctx, session, size, with, which)
 	if d.granted {
 		c.p.memory.update(name, time.Now(), func(e *trace) { e.served, e.refused = true, time.Time{} })
 	}

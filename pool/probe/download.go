@@ -21,7 +21,7 @@ const slack = 64 << 10
 
 // download asks for the target and reads size bytes of it. It uses up the session,
 // and has closed its connection when it returns.
-func (c *carriage) download(ctx context.Context, session *upstream.Session, t Target, own bool, size int64, twins *pair, side int) (d transfer) {
+func (c *carriage) download(ctx context.Context, session *upstream.Session, t Target, own bool, size int64, with *siblings, which int) (d transfer) {
 	raw := session.Conn()
 	name := c.spec.Name()
 	silence := c.tries.silence(c.route.rtt)
@@ -38,8 +38,8 @@ func (c *carriage) download(ctx context.Context, session *upstream.Session, t Ta
 
 	now := time.Now()
 	f := &pace{
-		route: c.route, size: c.size, total: &c.moved, first: first, calm: c.p.calm(calmDown),
-		began: now, last: now, pair: twins, side: side,
+		route: c.route, least: c.least, total: &c.moved, first: first, calm: c.p.calm(calmDown),
+		began: now, last: now, with: with, which: which,
 	}
 	if !own {
 		f.rtt = max(f.rtt, now.Sub(began)) // the way to the target is a part of it

@@ -16,7 +16,7 @@ import (
 // A flow that is policed to a few kilobits a second is silent for seconds at a
 // time, as its sender waits longer and longer before it tries again; one that is
 // frozen is silent for good. They are told apart by what the flow did before, by
-// its twin, and by whether the path itself still answers.
+// its siblings, and by whether the path itself still answers.
 const (
 	// calmDown and calmUp are the least silence of a flow under way that makes it
 	// stalled. The sender's third retransmission, 7 times 200 ms and its round
@@ -39,7 +39,7 @@ const (
 	// slowAfter, or ten round trips if they are more, is how long a flow may take
 	// to show its pace.
 	slowAfter = 2500 * time.Millisecond
-	// Two at once that both fall short twice as far as it takes need no more than
+	// Several at once that all fall short twice as far as it takes need no more than
 	// slowSoon, or six round trips.
 	slowSoon = 1500 * time.Millisecond
 	// slowBelow is the share of what a path allows below which a flow is slowed.
@@ -97,7 +97,7 @@ func (r route) mishaps() time.Duration {
 // pace watches one flow. It is used by one goroutine.
 type pace struct {
 	route
-	size  int64         // of the longer of two twins
+	least int64         // bytes of the shortest sibling
 	first time.Duration // the longest silence before anything has moved
 	calm  time.Duration // and the shortest after that
 	began time.Time
@@ -113,8 +113,8 @@ type pace struct {
 	total *atomic.Int64 // those of all flows of the examination
 	// alive is whether, during the present silence, the path has answered.
 	alive bool
-	pair  *pair
-	side  int
+	with  *siblings
+	which int
 }
 
 // moved notes that n bytes more have, and reports errSlowed if the flow is to be
@@ -135,23 +135,23 @@ func (f *pace) moved(n int64, now time.Time) error {
 	switch {
 	case took >= max(slowAfter, 10*f.rtt):
 		slow = f.slow(slowBelow)
-	case took >= max(slowSoon, 6*f.rtt) && f.pair != nil:
+	case took >= max(slowSoon, 6*f.rtt) && f.with != nil:
 		slow = f.slow(slowBelow / 2)
 	default:
 		return nil
 	}
-	if f.pair.slow(f.side, slow) {
+	if f.with.slow(f.which, slow) {
 		return errSlowed
 	}
 	return nil
 }
 
 // slow says whether it goes at less than a share of what it might. Of what was ended early its bytes
-// say only how far it came, and the shorter of two twins is measured by the same rate
-// as the longer. What comes after the first burst is measured by what the path allows
+// say only how far it came, and all siblings are measured by the rate of the
+// shortest. What comes after the first burst is measured by what the path allows
 // then, when a sender is past its slow start.
 func (f *pace) slow(share float64) bool {
-	size := max(f.bytes, less(f.size))
+	size := max(f.bytes, f.least)
 	rate, after := f.rate()
 	allowed := f.allows(size)
 	if after > 0 {
@@ -160,11 +160,11 @@ func (f *pace) slow(share float64) bool {
 	return rate < share*allowed
 }
 
-// quiet is how long nothing may move. A flow whose twin has come through, or
+// quiet is how long nothing may move. A flow of which a sibling has come through, or
 // whose path goes on answering, is given as much again for each: it is more
 // likely to go on.
 func (f *pace) quiet(now time.Time, c net.Conn) time.Duration {
-	through := f.pair.through(f.side, max(f.bytes, f.ahead))
+	through := f.with.through(f.which, max(f.bytes, f.ahead))
 	if f.bytes == 0 {
 		if through {
 			return 2 * f.first

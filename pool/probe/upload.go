@@ -28,7 +28,7 @@ const lookAtLeast = 200 * time.Microsecond
 // upload posts size bytes to the reserved target, none of which compress. What has
 // moved is what the endpoint has acknowledged, and all of it only when the target
 // says so. It uses up the session, and has closed its connection when it returns.
-func (c *carriage) upload(ctx context.Context, session *upstream.Session, size int64, twins *pair, side int) (d transfer) {
+func (c *carriage) upload(ctx context.Context, session *upstream.Session, size int64, with *siblings, which int) (d transfer) {
 	raw := session.Conn()
 	name := c.spec.Name()
 	silence := c.tries.silence(c.route.rtt)
@@ -50,8 +50,8 @@ func (c *carriage) upload(ctx context.Context, session *upstream.Session, size i
 	u := &uploading{
 		Conn: raw,
 		pace: pace{
-			route: c.route, size: c.size, total: &c.moved, first: max(silence, calm), calm: calm,
-			began: now, last: now, pair: twins, side: side,
+			route: c.route, least: c.least, total: &c.moved, first: max(silence, calm), calm: calm,
+			began: now, last: now, with: with, which: which,
 		},
 		body: noise(min(size, ReservedLimit)),
 	}

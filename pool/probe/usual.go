@@ -18,9 +18,6 @@ const (
 	// usualWait, or eight round trips if they are more, is for how long a comparison is
 	// waited for once it is all that is missing.
 	usualWait = 1500 * time.Millisecond
-	// budget is how many bytes an examination of the usual size may take, with some
-	// room for headers and for what is asked through others.
-	budget = 248 << 10
 )
 
 // compare makes the same download through a viewer, if the transfers through the
@@ -44,7 +41,12 @@ func (c *carriage) compare(ctx context.Context, look policy.Look) (end func(need
 			return
 		case <-timer.C:
 		}
-		came <- c.p.usual(waiting, viewer, c.spare(after))
+		size := c.spare(after)
+		if size == 0 {
+			came <- usual{}
+			return
+		}
+		came <- c.p.usual(waiting, viewer, size)
 	}()
 	return func(needed bool) usual {
 		defer over()
@@ -62,6 +64,9 @@ func (c *carriage) compare(ctx context.Context, look policy.Look) (end func(need
 // moved after the given time: what they will have by the time at which they are
 // called slow, and half as much again, is theirs.
 func (c *carriage) spare(after time.Duration) int64 {
+	if c.most > budget {
+		return 0 // one flow by itself has taken it all
+	}
 	expected := 1.5 * float64(c.moved.Load()) * float64(max(slowAfter, 10*c.route.rtt)) / float64(after)
 	return min(c.size, max(budget-int64(min(expected, float64(c.most))), usualLeast))
 }
@@ -81,7 +86,7 @@ func (p *Prober) usual(ctx context.Context, viewer policy.Spec, size int64) (u u
 	if session == nil {
 		return usual{}
 	}
-	c := &carriage{p: p, spec: viewer, tries: t, size: size, route: route{rtt: t.rtt()}}
+	c := &carriage{p: p, spec: viewer, tries: t, size: size, least: size, route: route{rtt: t.rtt()}}
 	d := c.down(ctx, session, size, nil, 0)
 	return usual{d.Rate, c.route.rtt, d.Bytes}
 }
