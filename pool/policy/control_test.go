@@ -25,7 +25,14 @@ func controlled(t *testing.T, n int, l policy.Limits) *driver {
 // All eight are silent and the control answers: it is they. The reserve takes
 // all slots as soon as the silence has lasted, and the verdicts follow.
 func TestControlTellsThem(t *testing.T) {
+	for _, lag := range []time.Duration{0, time.Millisecond} {
+		t.Run(lag.String(), func(t *testing.T) { controlTellsThem(t, lag) })
+	}
+}
+
+func controlTellsThem(t *testing.T, lag time.Duration) {
 	d := controlled(t, 24, policy.Limits{})
+	d.lag = lag
 	lost := slices.Clone(d.group.Slots())
 	blocked := d.in(policy.Reserve)[:3] // three of the reserve as well
 	d.set(silent, append(blocked, lost...)...)

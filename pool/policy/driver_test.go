@@ -76,6 +76,7 @@ type driver struct {
 	looks     int             // calls of Advance
 	control   bool            // the control outside of the pool answers
 	nearness  time.Duration   // how much shorter its round trip is
+	lag       time.Duration   // between what Advance was given and a prober's first packet
 	consulted []time.Duration // when it was asked
 	// outside is how endpoints that do not answer fare when others ask for them;
 	// those that are not in it are not seen.
@@ -274,6 +275,7 @@ func (d *driver) examine(a policy.Action) {
 		if d.running[i].Equal(x.Asked) {
 			d.running[i] = time.Time{}
 		}
+		x.Asked = x.Asked.Add(d.lag)
 		d.group.Examined(i, x, controls)
 	})
 }

@@ -51,6 +51,9 @@ type Record struct {
 	// since it last granted a request.
 	stops    stops
 	refusals int
+	// stood are destinations whose refusal nobody else has contradicted, since it last
+	// granted a request.
+	stood [manyRefused]uint64
 	// loss is what share of handshakes fails while it is well. alarms counts the
 	// doubts about it that were dispelled, and halves every ten minutes.
 	loss   Loss
@@ -58,6 +61,8 @@ type Record struct {
 	// compare asks for the next download to be held against another's, larger for
 	// one as large as stops says, closely for one as that of a suspect.
 	compare, larger, closely bool
+	// sampled asks for the next look for the neighbours' sake.
+	sampled bool
 	// broken counts what went wrong with transfers, other than that they stopped,
 	// since one went well.
 	broken int
@@ -125,7 +130,6 @@ type Group struct {
 	actions  []Action
 	draws    uint64
 	answer   time.Time // when any endpoint last answered
-	loss     Loss      // of all endpoints together
 	fates    fates
 	strange  time.Time     // when an answer that is not SOCKS5 last had no witness
 	window   time.Duration // for how long a block lasts that each attempt renews, if known

@@ -12,8 +12,8 @@ func (g *Group) inquire(i int, now time.Time) Action {
 	r := &g.records[i]
 	a := Action{Kind: Examine, Endpoint: i, Depth: r.depth, Loss: g.lossOf(i, now)}
 	r.depth = Greet
-	doubtful := g.sampled(i) || r.doubtful() || r.closely
-	r.closely = false
+	doubtful := r.sampled || r.doubtful() || r.closely
+	r.sampled, r.closely = false, false
 	r.thorough = doubtful
 	doubted := doubtful || r.State == Dead || r.State == Probation
 	if doubted {

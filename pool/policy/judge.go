@@ -28,8 +28,9 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 		r.took(x.RTT, x.At)
 	}
 	g.learnLoss(i, &x)
-	witnessed := g.out.up && x.Asked.Equal(g.out.sweep) // begun just before the controls were asked
-	var slow time.Duration                              // the controls' way, as it is now
+	// It was begun when the controls were asked, whenever it got to ask by itself.
+	witnessed := g.out.up && !superseded && r.begun.Equal(g.out.sweep)
+	var slow time.Duration // the controls' way, as it is now
 	for _, v := range x.Views {
 		// Whoever we look through has answered us.
 		witnessed = witnessed || v.Control == Answered
@@ -113,15 +114,39 @@ func (g *Group) learnLoss(i int, x *Examination) {
 	x.Loss = max(x.Loss, g.lossOf(i, x.Asked))
 	if x.Greeting == Answered && x.Tries > 0 {
 		g.records[i].loss.Note(x.Tries, x.Failures, x.At)
-		g.loss.Note(x.Tries, x.Failures, x.At)
 	}
 }
 
 // lossOf is the share of handshakes with i that fail while it is well: what was
 // seen of it, and of all others as long as that is little.
 func (g *Group) lossOf(i int, now time.Time) float64 {
-	all := g.loss.Share(now, assumedLoss, 30)
-	return g.records[i].loss.Share(now, all, 10)
+	return g.records[i].loss.Share(now, g.usualLoss(now), 10)
+}
+
+// usualLoss is the share for those that serve together. The one that loses most is
+// left out, if there are others: its way says nothing of theirs.
+func (g *Group) usualLoss(now time.Time) float64 {
+	const weight = 30
+	var tries, failures, worstTries, worstFailures float64
+	seen := 0
+	for _, i := range g.slots {
+		if i < 0 {
+			continue
+		}
+		n, f := g.records[i].loss.seen(now)
+		if n == 0 {
+			continue
+		}
+		seen++
+		tries, failures = tries+n, failures+f
+		if f*max(worstTries, 1) >= worstFailures*n {
+			worstTries, worstFailures = n, f
+		}
+	}
+	if seen > 2 {
+		tries, failures = tries-worstTries, failures-worstFailures
+	}
+	return (failures + weight*assumedLoss) / (tries + weight)
 }
 
 // unexaminable decides where no examination is to be had, by traffic alone. That

@@ -20,9 +20,10 @@ type past struct {
 	// blamed is when it was counted as blocked, in nanoseconds since 1970, and 0
 	// if it is not; vouched when it was last counted as alive against a doubt.
 	blamed, vouched int64
-	// sampled is true while it is to be examined for its neighbours' sake.
-	sampled bool
-	days    almanac
+	// where is what was blamed with it, nil if it is not: its provider may be another
+	// by now.
+	where *Place
+	days  almanac
 }
 
 // place is where a record's endpoint is.
@@ -72,28 +73,29 @@ func (g *Group) learn(i int, to State, c Conclusion, now time.Time) Conclusion {
 
 // blame counts a condemned endpoint: as blocked if it is, else not at all.
 func (g *Group) blame(p *past, r *Record, v Verdict, now time.Time) {
-	g.withdraw(p, r, now)
+	g.withdraw(p, now)
 	if !v.interfered() {
 		return
 	}
 	g.lore.belief.Blocked(r.place(), now)
-	p.blamed = now.UnixNano()
+	place := r.place()
+	p.blamed, p.where = now.UnixNano(), &place
 	g.suspectAround(v != Blocked || r.transfer, now)
 }
 
 // vouch counts an endpoint that was in doubt, or blocked, and is alive.
 func (g *Group) vouch(p *past, r *Record, now time.Time) {
-	g.withdraw(p, r, now)
+	g.withdraw(p, now)
 	g.lore.belief.Alive(r.place(), now)
 	p.vouched = now.UnixNano()
 }
 
 // withdraw takes back that the endpoint was blocked: each is counted as what was
 // last concluded of it.
-func (g *Group) withdraw(p *past, r *Record, now time.Time) {
-	if p.blamed != 0 {
-		g.lore.belief.Withdraw(r.place(), time.Unix(0, p.blamed), now)
-		p.blamed = 0
+func (g *Group) withdraw(p *past, now time.Time) {
+	if p.where != nil {
+		g.lore.belief.Withdraw(*p.where, time.Unix(0, p.blamed), now)
+		p.blamed, p.where = 0, nil
 	}
 }
 

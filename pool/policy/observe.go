@@ -66,7 +66,8 @@ func (g *Group) answered(i int, asked, at time.Time) {
 // Granted tells that endpoint i has granted a client's request.
 func (g *Group) Granted(i int, at time.Time) {
 	g.Use(i, at)
-	g.records[i].refusals = 0
+	r := &g.records[i]
+	r.refusals, r.stood = 0, [manyRefused]uint64{}
 }
 
 // Observe takes evidence of trouble. Answers go to Answered.
@@ -198,6 +199,11 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Refused:
 		if !ev.Elsewhere {
+			// Nobody else has granted it either. One destination after the other is
+			// looked into: does it reach anything?
+			if r.refuses(ev.Destination) {
+				g.lookInto(i, ev.At)
+			}
 			return
 		}
 		r.refusals++
@@ -217,6 +223,30 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		}
 		g.examineAt(i, ev.At, Carry)
 	}
+}
+
+// manyRefused is how many destinations must have been refused, and none granted, for
+// a look at whether the endpoint reaches anything.
+const manyRefused = 3
+
+// refuses notes that a refusal stands, and says whether there were many, which are
+// then forgotten.
+func (r *Record) refuses(destination uint64) bool {
+	for n := range r.stood {
+		switch {
+		case r.stood[n] == destination:
+			return false
+		case r.stood[n] != 0:
+			continue
+		}
+		r.stood[n] = destination
+		if n < len(r.stood)-1 {
+			return false
+		}
+		r.stood = [manyRefused]uint64{}
+		return true
+	}
+	return false
 }
 
 // fail counts a failure that a client has met.

@@ -140,7 +140,7 @@ func (g *Group) takeSamples(s *sample, all bool, now time.Time) bool {
 		if r.examining || r.doubtful() {
 			taken = true // its own evidence has it examined
 		} else {
-			p.sampled = true
+			r.sampled = true
 			g.examineAt(i, now, Carry)
 			taken = true
 		}
@@ -149,14 +149,4 @@ func (g *Group) takeSamples(s *sample, all bool, now time.Time) bool {
 		}
 	}
 	return taken
-}
-
-// sampled says whether the examination of i that begins now is for its
-// neighbours' sake, which is then done.
-func (g *Group) sampled(i int) bool {
-	if i >= len(g.lore.pasts) || g.lore.pasts[i] == nil || !g.lore.pasts[i].sampled {
-		return false
-	}
-	g.lore.pasts[i].sampled = false
-	return true
 }
