@@ -1,11 +1,14 @@
 package testenv
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -49,6 +52,54 @@ func stays(c net.Conn, d time.Duration) bool {
 func GrantAndClose(c net.Conn) {
 	if letIn(c, nil) && request(c) {
 		answer(c, replyGranted)
+	}
+}
+
+// Forward is a SOCKS5 server that is not our own program: it asks for a password if
+// the client offers one, takes any, connects from h, and knows no reserved names.
+func Forward(h *Host) func(net.Conn) {
+	return func(c net.Conn) {
+		if !letIn(c, nil) {
+			return
+		}
+		to, ok := destination(c)
+		if !ok {
+			return
+		}
+		far, err := h.DialContext(context.Background(), "tcp", to)
+		if err != nil {
+			answer(c, ReplyHostUnreachable)
+			return
+		}
+		defer far.Close()
+		if !answer(c, replyGranted) {
+			return
+		}
+		up := make(chan struct{})
+		go func() {
+			defer close(up)
+			_, _ = io.Copy(far, c)
+			hangUp(far)
+		}()
+		_, _ = io.Copy(c, far)
+		hangUp(c)
+		_ = c.SetReadDeadline(time.Unix(1, 0))
+		<-up
+	}
+}
+
+// Mute is a SOCKS5 server that lets everybody in, reads the request, and never
+// answers it.
+func Mute(c net.Conn) {
+	if letIn(c, nil) && request(c) {
+		_, _ = io.Copy(io.Discard, c)
+	}
+}
+
+// hangUp ends what is sent, and no more.
+func hangUp(c net.Conn) {
+	if h, ok := c.(interface{ CloseWrite() error }); ok {
+		_ = h.CloseWrite()
 	}
 }
 
@@ -119,20 +170,33 @@ func letIn(c net.Conn, want *credentials) bool {
 
 // request reads a request of whatever kind, and reports whether it was one.
 func request(c net.Conn) bool {
+	_, ok := destination(c)
+	return ok
+}
+
+// destination reads a request, and returns the host and port that it asks for.
+func destination(c net.Conn) (string, bool) {
 	var head [4]byte
 	if _, err := io.ReadFull(c, head[:]); err != nil {
-		return false
+		return "", false
 	}
-	rest := map[byte]int{1: 4, 4: 16}[head[3]]
+	n := map[byte]int{1: 4, 4: 16}[head[3]]
 	if head[3] == 3 {
-		var n [1]byte
-		if _, err := io.ReadFull(c, n[:]); err != nil {
-			return false
+		var length [1]byte
+		if _, err := io.ReadFull(c, length[:]); err != nil {
+			return "", false
 		}
-		rest = int(n[0])
+		n = int(length[0])
 	}
-	_, err := io.CopyN(io.Discard, c, int64(rest)+2)
-	return err == nil
+	rest := make([]byte, n+2) // and the port
+	if _, err := io.ReadFull(c, rest); err != nil {
+		return "", false
+	}
+	host := string(rest[:n])
+	if a, ok := netip.AddrFromSlice(rest[:n]); ok && head[3] != 3 {
+		host = a.String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(rest[n])<<8|int(rest[n+1]))), true
 }
 
 // answer replies to a request, and reports whether that could be sent.

@@ -27,6 +27,10 @@ type Case struct {
 	// Bytes is where a freeze begins, 0 if there is none: an answer that names a
 	// place must lie within a third of it, or 4 KiB.
 	Bytes int64
+	// Way is in which direction, "up" or "down", flows stop that stop in one alone, or
+	// that only clients who send so meet; empty for both. An answer that names a
+	// direction must name that one.
+	Way string
 	// Undecidable is true if nothing that can be seen from where the relay is
 	// tells the truth: to say so is right then, and so is to doubt.
 	Undecidable bool

@@ -56,7 +56,7 @@ func noEgress(s *Scene, h *testenv.Host) error {
 
 // mute has an endpoint let everybody in and then say nothing to a request.
 func mute(s *Scene, h *testenv.Host) error {
-	return granting(muted)(s, h)
+	return granting(testenv.Mute)(s, h)
 }
 
 // granting is serving where all is well until the request: that is the attempt

@@ -45,6 +45,8 @@ type Opinion struct {
 	Cause   policy.Outcome
 	// Bytes is where flows are said to stop, 0 if that is not said.
 	Bytes int64
+	// Way is in which direction, "up" or "down"; empty if that is not said.
+	Way string
 	// Outage is true if the pool takes our own network to be down.
 	Outage bool
 	Why    string
@@ -52,7 +54,8 @@ type Opinion struct {
 
 // OpinionOf is what a row of the pool's table says. Our own network is not in it.
 func OpinionOf(r *pool.Row) Opinion {
-	return Opinion{State: r.State, Verdict: r.Verdict, Cause: r.Cause, Bytes: place(r.Why), Why: r.Why}
+	bytes, way := place(r.Why)
+	return Opinion{State: r.State, Verdict: r.Verdict, Cause: r.Cause, Bytes: bytes, Way: way, Why: r.Why}
 }
 
 // Label is the opinion in a word. The verdict on an endpoint in use is what was
@@ -101,19 +104,20 @@ func (o Opinion) is(answers []Answer) bool {
 	})
 }
 
-var stopsAt = regexp.MustCompile(`at about ([0-9.]+) (B|KiB|MiB)`)
+var stopsAt = regexp.MustCompile(`at about ([0-9.]+) (B|KiB|MiB)(?: (up|down))?`)
 
-// place is where a reason says that flows stop, in bytes; 0 if it does not.
-func place(why string) int64 {
+// place is where a reason says that flows stop, in bytes, and which way; 0 if it does
+// not.
+func place(why string) (bytes int64, way string) {
 	m := stopsAt.FindStringSubmatch(why)
 	if m == nil {
-		return 0
+		return 0, ""
 	}
 	n, err := strconv.ParseFloat(m[1], 64)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
-	return int64(n * map[string]float64{"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}[m[2]])
+	return int64(n * map[string]float64{"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}[m[2]]), m[3]
 }
 
 // near reports whether a place that was named is about where a freeze begins.
@@ -127,7 +131,7 @@ func (o Opinion) near(bytes int64) bool {
 // Accepts reports whether an opinion counts as right of whom the events of the
 // case strike, at the first reading of a run.
 func (c *Case) Accepts(o Opinion, d Draw) bool {
-	if o.is(c.Right) && (o.Verdict != policy.Frozen || o.near(c.Bytes)) {
+	if o.is(c.Right) && (o.Verdict != policy.Frozen || o.near(c.Bytes) && (c.Way == "" || o.Way == "" || o.Way == c.Way)) {
 		return true
 	}
 	if c.Undecidable && (o.State == policy.Suspect || o.Verdict == policy.Unknown) {

@@ -64,6 +64,10 @@ func TestWhatIsRight(t *testing.T) {
 		{truth: "freeze 48 KiB", row: dead(policy.Frozen, policy.Stalled, "flows down stop at about 16 KiB")},
 		{truth: "freeze 48 KiB", row: dead(policy.Frozen, policy.Stalled, "flows down stop at about 1.2 MiB")},
 		{truth: "freeze 8 KiB", row: dead(policy.Frozen, policy.Stalled, "flows down stop at about 11.9 KiB"), want: true},
+		// A direction that is named must be right, where only one is meant.
+		{truth: "freeze 16 KiB, up", row: dead(policy.Frozen, policy.Stalled, "flows stop at about 15 KiB up (5 did)"), want: true},
+		{truth: "freeze 16 KiB, up", row: dead(policy.Frozen, policy.Stalled, "flows stop at about 15 KiB down (5 did)")},
+		{truth: "freeze 16 KiB", row: dead(policy.Frozen, policy.Stalled, "flows stop at about 15 KiB up (5 did)"), want: true},
 		// What cannot be decided must not be.
 		{truth: "reset, the only endpoint", row: dead(policy.Unknown, policy.Reset, ""), want: true},
 		{truth: "reset, the only endpoint", row: pool.Row{State: policy.Suspect}, want: true},

@@ -136,7 +136,7 @@ func block(n, i int, v6 bool) netip.Prefix {
 // estrange makes an endpoint one that is not our own program.
 func (s *Scene) estrange(h *testenv.Host) error {
 	h.Stop()
-	return errors.Join(h.Serve(h.Spec().Port, foreign(h)), h.Start())
+	return errors.Join(h.Serve(h.Spec().Port, testenv.Forward(h)), h.Start())
 }
 
 // close ends everything, and says what would not end.
