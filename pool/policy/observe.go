@@ -270,7 +270,11 @@ func (g *Group) noise(i int, now time.Time) int {
 func (g *Group) ripen(i int, asked, now time.Time) {
 	r := &g.records[i]
 	before := r.stops.n
-	r.stops.ripen(asked, now, g.out.ended, func(destination uint64) bool { return g.stopped(destination, i, now) })
+	came := now
+	if early := asked.Add(4 * r.rtt); r.rtt > 0 && early.Before(now) {
+		came = early // what took longer was what followed the greeting
+	}
+	r.stops.ripen(asked, came, now, g.out.ended, func(destination uint64) bool { return g.stopped(destination, i, now) })
 	switch {
 	case r.State != Active && r.State != Suspect:
 	case r.stops.damning(now):

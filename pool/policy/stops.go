@@ -92,17 +92,17 @@ func (s *stops) wait(ev Evidence) {
 	}
 }
 
-// ripen takes an answer to a question: it counts the flows that are silent still,
+// ripen takes an answer to a question, which came at the given time: it counts the flows that are silent still,
 // some time after the path was found to be well, but those to destinations to which
 // flows stop everywhere, and those that fell silent before an outage of our own ended.
-func (s *stops) ripen(asked, now, outage time.Time, everywhere func(destination uint64) bool) {
+func (s *stops) ripen(asked, came, now, outage time.Time, everywhere func(destination uint64) bool) {
 	left := 0
 	for _, w := range s.waiting[:s.waits] {
 		if w.asked < outage.UnixNano() {
 			continue
 		}
 		if w.proven == 0 && w.asked < asked.UnixNano() {
-			w.proven = now.UnixNano()
+			w.proven = came.UnixNano()
 		}
 		if w.proven != 0 && now.UnixNano()-w.proven >= int64(resumeWithin) {
 			if everywhere(w.destination) {

@@ -18,14 +18,18 @@
 //	       (or after four round trips, or    the control did is silent
 //	       the look's Patience)
 //	2-3 s  what does not go on is stalled
-//	2.5 s  what goes on below a quarter of what loss and delay allow is slowed
+//	2.5 s  what goes on below a quarter of what loss and delay allow is slowed; at
+//	       1.5 s what all flows of one direction do below an eighth
 //
-// At 64 KiB it moves 224 KiB, or 256 with a comparison. All of it is over within
+// Where one direction alone is in question there are four flows in that one. At 64 KiB
+// an examination moves 224 KiB, or 256 with a comparison, and never more, but for a
+// single flow of up to 384 KiB where clients' flows stop beyond that. A password is
+// sent by one try, and by the others once it was accepted. All of it is over within
 // about 5 s at round trips of up to 300 ms and a loss of a few percent; from a tenth
 // on a flow is waited for longer.
 //
-// That there are two of each transfer tells loss, which strikes one of them, from a
-// blocker, which treats both alike. What counts is the worse of the two, with
+// That there are several of each transfer tells loss, which strikes one of them, from a
+// blocker, which treats all alike. What counts is the worst of them, with
 // exceptions that worse names. How a flow that has stopped is told from one that is
 // policed to a trickle is said with pace.
 //
