@@ -5,7 +5,8 @@ import "github.com/paperplane-relay/paperplane/pool/policy"
 const (
 	// budget is how many bytes an examination may take, with room to 256 KiB for
 	// headers, handshakes and what is asked through others. It holds for all but one
-	// flow that is looked at by itself, since flows of clients stop beyond it.
+	// flow that is looked at by itself, since flows of clients stop beyond it. Of what
+	// is moved both ways usualLeast is left for a comparison.
 	budget = 248 << 10
 	// farthest is the size of that one at most.
 	farthest = 384 << 10
@@ -27,7 +28,7 @@ func planned(look policy.Look, size int64) plan {
 	case look.OneWay:
 		return plan{downs: side(size, budget)}
 	}
-	half := side(size, budget/2)
+	half := side(size, (budget-usualLeast)/2)
 	return plan{downs: half, ups: half}
 }
 
