@@ -188,9 +188,10 @@ func (g *Group) confirmed(i int, cause Outcome, now time.Time) {
 // bears out an examination.
 const trickleLasts = 10 * time.Second
 
-// slowFlows is how many flows were too slow.
+// slowFlows is how many flows were too slow once the burst was over that a policer
+// lets pass. Where the line fails for a moment all flows are slow from the beginning.
 func (p Passage) slowFlows() int {
-	if p.Outcome != Slowed {
+	if p.Outcome != Slowed || p.After == 0 {
 		return 0
 	}
 	return max(p.Stopped, 1)

@@ -14,11 +14,13 @@ func TestThrottledAtOneLook(t *testing.T) {
 		name   string
 		client bool
 		flows  int
+		after  int64
 		want   policy.State
 	}{
-		{"two, and a client's", true, 2, policy.Dead},
-		{"one, and a client's", true, 1, policy.Suspect},
-		{"two, and no client's", false, 2, policy.Suspect},
+		{"two, and a client's", true, 2, 16 << 10, policy.Dead},
+		{"two from the beginning", true, 2, 0, policy.Suspect},
+		{"one, and a client's", true, 1, 16 << 10, policy.Suspect},
+		{"two, and no client's", false, 2, 16 << 10, policy.Suspect},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := settled(t)
@@ -31,7 +33,7 @@ func TestThrottledAtOneLook(t *testing.T) {
 			d.group.Examined(i, policy.Examination{
 				Asked: d.now, At: d.now.Add(2 * time.Second), Depth: policy.Carry, Greeting: policy.Answered, RTT: roundTrip, Tries: 5,
 				Size: 120 << 10, Usual: 1e6, UsualRTT: roundTrip, UsualBytes: 120 << 10,
-				Down: policy.Passage{Outcome: policy.Slowed, Bytes: 32 << 10, Rate: 8e3, Flows: tc.flows, Stopped: tc.flows},
+				Down: policy.Passage{Outcome: policy.Slowed, Bytes: 32 << 10, Rate: 8e3, After: tc.after, Flows: tc.flows, Stopped: tc.flows},
 			}, nil)
 			if r := d.group.Record(i); r.State != tc.want {
 				t.Errorf("%s, %s: %s", r.State, r.Verdict, r.Why)
