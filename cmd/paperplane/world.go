@@ -29,7 +29,7 @@ Programs in an ISP dial across its border. On a machine of a cloud a program mus
 bind the machine's own address, since all machines share what is beneath.
 Machines know the destinations by name; in an ISP a name is asked for by DNS, in
 the open, and the ledger notes it. A world is no sandbox: programs have your files.`,
-		Example: `  paperplane world run --scenario tspu-2025 -- curl -m 5 http://site.lab/
+		Example: `  paperplane world run --scenario tspu-2025 --skip 7h -- curl -m 5 http://telegram.lab/
   paperplane world up --scenario tspu-2025
   paperplane world block 52.58.0.0/15 --isp mts --do freeze:16KiB`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -71,7 +71,7 @@ type worldFlags struct {
 // flags adds the socket's.
 func (f *worldFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().SortFlags = false
-	cmd.Flags().StringVar(&f.socket, "socket", "", "the world's socket, if it is not where "+remote.Variable+" or the default says")
+	cmd.Flags().StringVar(&f.socket, "socket", "", "the `PATH` of the world's socket, if it is not where "+remote.Variable+" or the default says")
 }
 
 // ispFlag adds the ISP's.

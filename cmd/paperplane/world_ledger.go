@@ -39,7 +39,7 @@ that were asked for there.`,
 		},
 	}
 	f.flags(cmd)
-	f.ispFlag(cmd, "only this ISP's")
+	f.ispFlag(cmd, "only this `ISP`'s")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print all of it as one JSON document")
 	return cmd
 }

@@ -70,15 +70,16 @@ a freeze counts one direction only.`,
 		},
 	}
 	f.flags(cmd)
-	f.ispFlag(cmd, "add a rule at this ISP")
-	cmd.Flags().Var(action{&do}, "do", "what the rule does")
+	f.ispFlag(cmd, "add a rule at this `ISP`")
 	do = "drop"
+	cmd.Flags().Var(action{&do}, "do", "what the rule does")
 	_ = cmd.RegisterFlagCompletionFunc("do", cobra.FixedCompletions(
 		[]string{"drop", "reset", "reject", "freeze:16KiB", "freeze:25packets", "police:64kbit/s"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().Var(worldPorts{&ports}, "port", "only flows to this port; repeatable")
 	choiceFlag(cmd, &direction, "direction", "only packets of one direction, up being from the ISP's customers", "up", "down")
 	cmd.Flags().Var(worldShare{&share}, "share", "only this share of the flows, like 25%")
-	cmd.Flags().Var(duration{to: &lasts}, "for", "how long the rule is in force (default until it is removed)")
+	cmd.Flags().Var(duration{to: &lasts}, "for", "how long the rule is in force; without it, until it is removed")
+	cmd.Flags().Lookup("for").DefValue = ""
 	return cmd
 }
 
@@ -138,7 +139,7 @@ registry's list, as they were listed. Flows that were frozen or silenced go on.`
 		},
 	}
 	f.flags(cmd)
-	f.ispFlag(cmd, "remove rules at this ISP")
+	f.ispFlag(cmd, "remove rules at this `ISP`")
 	cmd.Flags().BoolVar(&all, "all", false, "remove all rules of the ISP; the registry's stays")
 	return cmd
 }
@@ -199,7 +200,7 @@ func worldRulesCommand(p *program) *cobra.Command {
 		},
 	}
 	f.flags(cmd)
-	f.ispFlag(cmd, "only this ISP's")
+	f.ispFlag(cmd, "only this `ISP`'s")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one ISP's rules as JSON, as 'replace' takes them")
 	return cmd
 }
@@ -295,7 +296,7 @@ running world, in one step: no packet is judged by half of them. It is JSON as
 		},
 	}
 	f.flags(cmd)
-	f.ispFlag(cmd, "at this ISP")
+	f.ispFlag(cmd, "at this `ISP`")
 	return cmd
 }
 
@@ -337,7 +338,7 @@ func worldCutCommand(*program) *cobra.Command {
 		},
 	}
 	f.flags(cmd)
-	f.ispFlag(cmd, "which one")
+	f.ispFlag(cmd, "which `ISP`")
 	return cmd
 }
 
@@ -355,7 +356,7 @@ func worldRestoreCommand(*program) *cobra.Command {
 		},
 	}
 	f.flags(cmd)
-	f.ispFlag(cmd, "which one")
+	f.ispFlag(cmd, "which `ISP`")
 	return cmd
 }
 

@@ -30,7 +30,7 @@ signal. Whatever the command leaves running ends with it.
 The command can say 'paperplane world block ...' and the like: ` + remote.Variable + `
 leads to the world. SIGTERM is passed on, and kills after 10s; a second one kills
 at once. Ctrl-C is the command's to answer.`,
-		Example: `  paperplane world run --scenario tspu-2025 --isp mts -- curl -m 5 http://site.lab/
+		Example: `  paperplane world run --scenario tspu-2025 --skip 7h --isp mts -- curl -m 5 http://telegram.lab/
   paperplane world run --scenario ./mine.yaml -- go test ./...`,
 		Args: needCommand,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,7 +53,7 @@ at once. Ctrl-C is the command's to answer.`,
 	}
 	cmd.Flags().SetInterspersed(false)
 	o.flags(cmd)
-	cmd.Flags().StringVar(&isp, "isp", "", "where the command runs (default the scenario's first)")
+	cmd.Flags().StringVar(&isp, "isp", "", "the `ISP` where the command runs (default the scenario's first)")
 	_ = cmd.RegisterFlagCompletionFunc("isp", func(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
 		if s, err := o.read(); err == nil {
 			for _, i := range s.ISPs {
@@ -161,8 +161,8 @@ running ends with it, and it ends with this.`,
 	}
 	cmd.Flags().SetInterspersed(false)
 	f.flags(cmd)
-	f.ispFlag(cmd, "run it at this ISP")
-	cmd.Flags().StringVar(&host, "host", "", "run it on this machine: an address, or a destination's name")
+	f.ispFlag(cmd, "run it at this `ISP`")
+	cmd.Flags().StringVar(&host, "host", "", "run it on this `HOST`: an address, or a destination's name")
 	_ = cmd.RegisterFlagCompletionFunc("host", f.completeHosts)
 	return cmd
 }

@@ -112,14 +112,15 @@ func worldDownCommand(*program) *cobra.Command {
 func worldLaunchCommand(p *program) *cobra.Command {
 	f := &worldFlags{}
 	var order remote.Launch
-	var cloud, in, passFile string
+	var cloud, in string
 	var port int
 	cmd := &cobra.Command{
 		Use:   "launch --cloud CLOUD [flags]",
 		Short: "Take a machine in a cloud: an endpoint, and print its URL, or a bare one, and print its address",
 		Long: `Take a machine in a cloud of a running world. It is an endpoint, with a SOCKS5
-server of paperplane's, whose URL is printed; or, with --bare, a machine on which
-nothing runs, whose address is printed, for 'exec' to run a program of your own.`,
+server of paperplane's that asks nobody for a password, and its URL is printed; or,
+with --bare, nothing runs on it, and its address is printed, for 'exec' to run a
+program of your own there.`,
 		Example: `  paperplane world launch --cloud amazon
   addr=$(paperplane world launch --cloud amazon --bare)
   paperplane world exec --host "$addr" -- microsocks -i "$addr" -p 1080`,
@@ -136,16 +137,6 @@ nothing runs, whose address is printed, for 'exec' to run a program of your own.
 				}
 				order.In = wish[0]
 			}
-			if (order.User == "") != (passFile == "") {
-				return usagef("--user and --pass-file: both, or neither")
-			}
-			if passFile != "" {
-				users, err := (&login{user: order.User, passFile: passFile}).users(nil)
-				if err != nil {
-					return err
-				}
-				order.Password = users[order.User]
-			}
 			h, err := f.client().Launch(cmd.Context(), order)
 			if err != nil {
 				return err
@@ -159,7 +150,7 @@ nothing runs, whose address is printed, for 'exec' to run a program of your own.
 		},
 	}
 	f.flags(cmd)
-	cmd.Flags().StringVar(&cloud, "cloud", "", "which cloud")
+	cmd.Flags().StringVar(&cloud, "cloud", "", "which `CLOUD`")
 	_ = cmd.RegisterFlagCompletionFunc("cloud", f.completeClouds)
 	cmd.Flags().BoolVar(&order.Bare, "bare", false, "nothing runs on it")
 	cmd.Flags().StringVar(&in, "in", "", "where its address lies: a CIDR block, or an address")

@@ -22,9 +22,9 @@
 //	POST   /v1/programs               run a program at an ISP or on a host
 //
 // The socket lies in a directory that only its owner can enter, has the mode
-// 0600, and whoever connects is asked by the kernel who they are: only the user
-// who runs the world is served, root of the same user namespace being that user
-// there. A client asks the same of the server, before it sends anything. The
-// server runs what it is told to, so a socket that others could use would be
-// theirs to act as its owner.
+// 0600, and the kernel is asked who connects: only the user who runs the world is
+// served. Root is refused too, where the world is another user's; who is root can
+// become that user. A client asks the same of the server, before it sends
+// anything. The server runs what it is told to: a socket that others could use
+// would let them act as its owner.
 package remote
