@@ -23,9 +23,9 @@
 // two names share a block.
 //
 // The generators of math/rand/v2 would have to be seeded anew for each name. PCG does
-// that in a third of the time, but its first word shows bits of the seed: of 8,192
+// that in a sixth of the time, but its first word shows bits of the seed: of 8,192
 // pairs of a seed's bit and a word's bit, twelve do not change together half the
-// time, the worst by 22 standard deviations. ChaCha8 takes ten times as long.
+// time, the worst by 22 standard deviations. ChaCha8 takes seven times as long.
 //
 // # The same everywhere
 //
