@@ -27,13 +27,13 @@ type ephemeral struct {
 
 // person is a user. Its proxies are a list, the latest first.
 type person struct {
-	agent, restricted, here bool
-	leaves                  int32 // at the end of which step
-	visits                  uint32
-	proxies                 int32 // the first of its list, or never
-	live                    int32 // of them not blocked
-	struck                  int32 // the last step in which the greedy censor counted it, or never
-	queued                  int32 // the last step in which it was queued, or never
+	agent, restricted bool
+	leaves            int32 // at the end of which step
+	visits            uint32
+	proxies           int32 // the first of its list, or never
+	live              int32 // of them not blocked
+	struck            int32 // the last step in which the greedy censor counted it, or never
+	queued            int32 // the last step in which it was queued, or never
 }
 
 // volunteer is a proxy.
@@ -120,7 +120,7 @@ func (e *ephemeral) arrive(n int, agents float64) int32 {
 	p := &e.people[u]
 	stay := e.luck.usersStay.At(uint64(u), p.visits)
 	p.visits++
-	p.here, p.leaves = true, e.until(stay.Failures(e.UsersLeave))
+	p.leaves = e.until(stay.Failures(e.UsersLeave))
 	e.present = append(e.present, u)
 	e.crowd.add(p.agent, 1)
 	e.waiting.open(u, e.step)
@@ -238,7 +238,6 @@ func (e *ephemeral) peopleLeave() {
 		for p.proxies != never {
 			e.release(p.proxies)
 		}
-		p.here = false
 		e.crowd.add(p.agent, -1)
 		e.waiting.leave(u)
 		e.departed = append(e.departed, u)
