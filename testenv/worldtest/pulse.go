@@ -47,14 +47,19 @@ func beat() (stop func()) {
 // Lost is for how long the machine had no time for the tests between two times,
 // and so what a measured duration is to be shortened by. It is zero where time is
 // virtual.
-func Lost(from, to time.Time) (lost time.Duration) {
+func Lost(from, to time.Time) time.Duration {
 	if !RealTime() {
 		return 0
 	}
 	pulse.mu.Lock()
 	defer pulse.mu.Unlock()
-	first, _ := slices.BinarySearchFunc(pulse.stalls, from, func(s stall, t time.Time) int { return s.to.Compare(t) })
-	for _, s := range pulse.stalls[first:] {
+	return lost(pulse.stalls, from, to)
+}
+
+// lost is how much of the time between two times stalls were, which are in order.
+func lost(stalls []stall, from, to time.Time) (sum time.Duration) {
+	first, _ := slices.BinarySearchFunc(stalls, from, func(s stall, t time.Time) int { return s.to.Compare(t) })
+	for _, s := range stalls[first:] {
 		if !s.from.Before(to) {
 			break
 		}
@@ -65,9 +70,9 @@ func Lost(from, to time.Time) (lost time.Duration) {
 		if end.After(to) {
 			end = to
 		}
-		lost += end.Sub(begin)
+		sum += end.Sub(begin)
 	}
-	return lost
+	return sum
 }
 
 // Took is the time between two times that counts: what was lost left out.
