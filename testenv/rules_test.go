@@ -125,7 +125,7 @@ func TestActionsOnLiveTraffic(t *testing.T) {
 					t.Errorf("live stream: %v, want %v", err, test.live)
 				}
 				d, err := s.dial(h, 7)
-				if !errors.Is(err, test.dial) && !(test.dial == context.DeadlineExceeded && timedOut(err)) {
+				if !errors.Is(err, test.dial) && !(errors.Is(test.dial, context.DeadlineExceeded) && timedOut(err)) {
 					t.Errorf("dial: %v, want %v", err, test.dial)
 				}
 				if err == nil {
@@ -352,7 +352,9 @@ func TestBurns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.isp.Replace(nil) // the registry's rule stays
+		if _, err := s.isp.Replace(nil); err != nil { // the registry's rule stays
+			t.Error(err)
+		}
 		l = s.Ledger()
 		if len(l.Burns) != 2 || l.Burns[1].Cause != testenv.BornBlocked || l.Burns[1].Endpoint.Addr() != born.Addr() {
 			t.Errorf("%+v", l.Burns)

@@ -69,11 +69,11 @@ func Tolerance() time.Duration {
 	return 0
 }
 
-// Span is how long something takes that may take any time: virtual is for where
+// Span is how long something takes that may take any time: long is for where
 // waiting costs nothing.
-func Span(virtual, real time.Duration) time.Duration {
+func Span(long, short time.Duration) time.Duration {
 	if RealTime() {
-		return real
+		return short
 	}
-	return virtual
+	return long
 }

@@ -156,8 +156,10 @@ func (f *field) exit(h *testenv.Host) *drive.Process {
 // start starts a relay that listens on an address.
 func (f *field) start(listen string, o options) {
 	f.t.Helper()
-	args := []string{"relay", "--listen", listen, "--active", fmt.Sprint(o.active), "--patience", o.patience.String(),
-		"--log-format", "json"}
+	args := []string{
+		"relay", "--listen", listen, "--active", fmt.Sprint(o.active), "--patience", o.patience.String(),
+		"--log-format", "json",
+	}
 	for _, e := range f.endpoints {
 		args = append(args, "socks5://"+e.Process.Addr)
 	}
