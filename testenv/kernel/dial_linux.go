@@ -59,15 +59,33 @@ func (h *Host) Dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	return nil, opError("dial", to, net.ErrClosed)
 }
 
-// dial makes the socket in the host's namespace. It is in that namespace for
-// good, so the thread goes home as soon as there is a socket, and waits for the
-// connection there.
+// dial connects, and once more as [net.Dialer] does: if the kernel has chosen a
+// port that is no use. See dialOnce.
 func (h *Host) dial(ctx context.Context, d *net.Dialer, to netip.AddrPort) (*net.TCPConn, error) {
+	for i := 0; ; i++ {
+		c, again, err := h.dialOnce(ctx, d, to)
+		if !again || i == 2 {
+			return c, err
+		}
+	}
+}
+
+// dialOnce makes the socket in the host's namespace. It is in that namespace for
+// good, so the thread goes home as soon as there is a socket, and waits for the
+// connection there. A second socket, which the dialer makes when no port was free
+// or the connection was one with itself, would be at home: it is refused, and again
+// says so.
+func (h *Host) dialOnce(ctx context.Context, d *net.Dialer, to netip.AddrPort) (c *net.TCPConn, again bool, err error) {
 	v, err := h.ns.visit(h.net.home)
 	if err != nil {
-		return nil, opError("dial", to, err)
+		return nil, false, opError("dial", to, err)
 	}
+	d.SetMultipathTCP(false) // which would fall back to a second socket
 	d.Control = func(_, _ string, raw syscall.RawConn) error {
+		if v.left() {
+			again = true
+			return os.NewSyscallError("connect", syscall.EADDRNOTAVAIL)
+		}
 		if d.LocalAddr == nil {
 			return v.leave()
 		}
@@ -79,17 +97,17 @@ func (h *Host) dial(ctx context.Context, d *net.Dialer, to netip.AddrPort) (*net
 		})
 		return errors.Join(v.leave(), err, late)
 	}
-	c, err := d.DialContext(ctx, "tcp", to.String())
+	conn, err := d.DialContext(ctx, "tcp", to.String())
 	if back := v.leave(); back != nil {
-		if c != nil {
-			_ = c.Close()
+		if conn != nil {
+			_ = conn.Close()
 		}
-		return nil, opError("dial", to, back)
+		return nil, false, opError("dial", to, back)
 	}
 	if err != nil {
-		return nil, err
+		return nil, again, err
 	}
-	return c.(*net.TCPConn), nil
+	return conn.(*net.TCPConn), false, nil
 }
 
 func opError(op string, to netip.AddrPort, err error) error {

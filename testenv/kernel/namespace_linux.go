@@ -66,6 +66,15 @@ func elsewhere(f func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked
+		if unix.Gettid() == unix.Getpid() {
+			// The main thread would not end: the runtime puts it to sleep, and with
+			// it the namespace would stay. While this goroutine holds it, another
+			// cannot get it.
+			err := elsewhere(f)
+			runtime.UnlockOSThread()
+			done <- err
+			return
+		}
 		done <- f()
 	}()
 	return <-done
@@ -85,6 +94,9 @@ func (n *namespace) visit(home *namespace) (*visit, error) {
 	}
 	return &visit{home}, nil
 }
+
+// left reports whether the thread is at home again.
+func (v *visit) left() bool { return v.home == nil }
 
 // leave takes the thread home. A thread that cannot be taken home stays locked,
 // so that it dies with its goroutine. Leaving twice does nothing.

@@ -5,10 +5,12 @@ package kernel_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"syscall"
 	"testing"
 	"time"
@@ -35,6 +37,59 @@ func TestDial(t *testing.T) {
 	}
 	if err := w.tries(netip.AddrPortFrom(serverAddr, 80), patience); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("a closed port: %v", err)
+	}
+}
+
+// A dial that finds no free port, and so makes a second socket, must not make it
+// outside of the world.
+func TestADialNeverLeavesTheWorld(t *testing.T) {
+	w := newWorld(t)
+	outside, err := net.Listen("tcp", "127.0.0.1:0")
+	w.do(err)
+	defer outside.Close()
+	port := outside.Addr().(*net.TCPAddr).AddrPort().Port()
+	l, err := w.isp.Host().ListenLoopback(port)
+	w.do(err)
+	defer l.Close()
+	sh := exec.CommandContext(t.Context(), "sh", "-c", "echo 30000 30001 > /proc/sys/net/ipv4/ip_local_port_range")
+	w.do(w.isp.Host().Start(sh))
+	w.do(sh.Wait())
+	to := netip.MustParseAddrPort(outside.Addr().String())
+	free := 0
+	for range 6 {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		c, err := w.isp.Host().Dial(ctx, to)
+		cancel()
+		if err == nil {
+			defer c.Close()
+			free++
+		} else if !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			t.Errorf("dial: %v", err)
+		}
+	}
+	if free != 2 {
+		t.Errorf("%d of 6 dials from 2 ports have connected", free)
+	}
+	w.do(outside.(*net.TCPListener).SetDeadline(time.Now().Add(silent)))
+	if c, err := outside.Accept(); err == nil {
+		c.Close()
+		t.Errorf("%v has come out of the world", c.RemoteAddr())
+	}
+}
+
+// A process's main thread does not end with the goroutine that ran on it: it must
+// never be in another namespace.
+func TestTheMainThreadStaysAtHome(t *testing.T) {
+	w := newWorld(t)
+	home, err := os.Readlink("/proc/thread-self/ns/net")
+	w.do(err)
+	for range 60 {
+		w.isp.Host().Connections()
+		now, err := os.Readlink(fmt.Sprintf("/proc/self/task/%d/ns/net", os.Getpid()))
+		w.do(err)
+		if now != home {
+			t.Fatalf("the main thread is in %s, at home in %s", now, home)
+		}
 	}
 }
 
