@@ -225,6 +225,78 @@ func TestASlowObserverHoldsNothingUp(t *testing.T) {
 	}
 }
 
+// What has happened before Settle is told when it returns.
+func TestSettle(t *testing.T) {
+	w := newWorld(t)
+	w.serve(w.host(serverAddr), 443, echo)
+	w.rules(to(other.Addr(), blocker.Reset()))
+	for n := 1; n <= 50; n++ {
+		w.do(w.tries(server, patience))
+		if err := w.tries(other, patience); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Fatal(err)
+		}
+		w.do(w.isp.Settle())
+		w.log.mu.Lock()
+		if len(w.log.dialled) != 2*n || len(w.log.answered) != n || len(w.log.taken) != n {
+			t.Errorf("%d dials of either kind: %d told, %d answers, %d taken", n, len(w.log.dialled), len(w.log.answered), len(w.log.taken))
+		}
+		w.log.mu.Unlock()
+	}
+}
+
+func TestSettleDoesNotWaitForEver(t *testing.T) {
+	w := newWorld(t)
+	w.serve(w.host(serverAddr), 443, echo)
+	o := &slow{let: make(chan struct{})}
+	v, err := w.net.Vantage(netip.MustParseAddr("100.65.0.1"), netip.MustParsePrefix("100.65.0.0/24"), o)
+	w.do(err)
+	w.do(v.Settle())
+	c, err := v.Host().Dial(t.Context(), server)
+	w.do(err)
+	c.Close()
+	if err := v.Settle(); err == nil {
+		t.Error("all is told to an observer that has not returned")
+	}
+	close(o.let)
+	w.do(v.Settle())
+}
+
+// Close tells all that is to be told, and of what cannot be.
+func TestCloseTellsTheRest(t *testing.T) {
+	const dials = 300
+	for _, lost := range []bool{false, true} {
+		w := newWorld(t)
+		n, err := kernel.New(kernel.Config{})
+		w.do(err)
+		defer n.Close()
+		w.do(n.Route(netip.MustParsePrefix("52.58.0.0/15")))
+		o := &slow{let: make(chan struct{})}
+		v, err := n.Vantage(netip.MustParseAddr("100.64.0.1"), netip.MustParsePrefix("100.64.0.0/24"), o)
+		w.do(err)
+		set, _ := (*blocker.RuleSet)(nil).With(blocker.Rule{Do: blocker.Reset()})
+		w.do(v.Rules(set))
+		count := dials
+		if lost {
+			count *= 20 // more than 16 MiB of what the kernel has for each
+		}
+		for range count {
+			if _, err := v.Host().Dial(t.Context(), server); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Fatal(err)
+			}
+		}
+		close(o.let)
+		err = n.Close()
+		switch {
+		case lost && (err == nil || !strings.Contains(err.Error(), "packets are untold")):
+			t.Errorf("some must have got lost: %v", err)
+		case !lost && (err != nil || len(o.taken) != dials):
+			t.Errorf("%d of %d told, %v", len(o.taken), dials, err)
+		case lost:
+			t.Log(err)
+		}
+	}
+}
+
 func TestCapture(t *testing.T) {
 	for _, reset := range []bool{false, true} {
 		t.Run(map[bool]string{false: "silent", true: "reset"}[reset], func(t *testing.T) {

@@ -55,6 +55,7 @@ func (v *Vantage) Cut(bool) error                               { return errOthe
 func (v *Vantage) Lose(_, _ float64) error                      { return errOther }
 func (v *Vantage) Delay(time.Duration) error                    { return errOther }
 func (v *Vantage) Sight(bool) error                             { return errOther }
+func (v *Vantage) Settle() error                                { return errOther }
 func (v *Vantage) Lost() (cut, lost uint64, err error)          { return 0, 0, errOther }
 func (v *Vantage) Capture(func(net.Conn), bool) error           { return errOther }
 func (v *Vantage) Release() error                               { return errOther }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
@@ -43,13 +44,19 @@ type watcher struct {
 	observer Observer
 	log      *slog.Logger
 	done     chan struct{}
-	missed   uint64
 	seen     recent
+
+	mu     sync.Mutex
+	marked uint32        // the last mark that was asked for
+	passed uint32        // the last that was come by
+	come   chan struct{} // closed when the next one is
+	missed uint64
+	failed error
 }
 
 // watch starts a goroutine, which close ends.
 func watch(border *namespace, o Observer, log *slog.Logger) (*watcher, error) {
-	w := &watcher{observer: o, log: log, done: make(chan struct{}), seen: newRecent()}
+	w := &watcher{observer: o, log: log, done: make(chan struct{}), come: make(chan struct{}), seen: newRecent()}
 	if o == nil {
 		close(w.done)
 		return w, nil
@@ -65,33 +72,117 @@ func watch(border *namespace, o Observer, log *slog.Logger) (*watcher, error) {
 	return w, nil
 }
 
+// How long may pass until all is told: for who asks, and in the end.
+const (
+	settlePatience = time.Second
+	closePatience  = 10 * time.Second
+)
+
+// Settle waits until the observer has been told of everything that the border saw
+// before the call, for a second at most. An error says that it has not: there was
+// no time, or more came at once than could be kept, at any time since the vantage
+// was made. The observer must not call it.
+func (v *Vantage) Settle() error { return v.watcher.settle(settlePatience) }
+
+// markEvery is how often a mark is sent: one that finds the queue full is lost.
+const markEvery = 50 * time.Millisecond
+
+func (w *watcher) settle(patience time.Duration) error {
+	if w.in == nil {
+		return nil
+	}
+	w.mu.Lock()
+	w.marked++
+	mark := w.marked
+	w.mu.Unlock()
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	again := time.NewTicker(markEvery)
+	defer again.Stop()
+	for send := true; ; {
+		select {
+		case <-w.done:
+			return w.verdict()
+		default:
+		}
+		if send {
+			if err := w.in.Mark(mark); err != nil && !errors.Is(err, os.ErrClosed) {
+				return fmt.Errorf("kernel: what the border logs: %w", err)
+			}
+		}
+		w.mu.Lock()
+		there, come := int32(w.passed-mark) >= 0, w.come
+		w.mu.Unlock()
+		if there {
+			return w.verdict()
+		}
+		select {
+		case <-come:
+			send = false
+		case <-w.done:
+		case <-again.C:
+			send = true
+		case <-end.C:
+			return errors.Join(fmt.Errorf("kernel: the observer has not been told within %v of all that the border has logged", patience), w.verdict())
+		}
+	}
+}
+
+// verdict is what has gone wrong so far.
+func (w *watcher) verdict() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.missed > 0 {
+		return errors.Join(fmt.Errorf("kernel: the border has logged faster than it could be read: at least %d packets are untold", w.missed), w.failed)
+	}
+	return w.failed
+}
+
+// close tells what is still to be told.
 func (w *watcher) close() error {
 	if w.in == nil {
 		return nil
 	}
+	told := w.settle(closePatience)
 	err := w.in.Close()
 	<-w.done
-	if w.missed > 0 {
-		w.log.Warn("packets have been taken unseen", "packets", w.missed)
-	}
-	return err
+	return errors.Join(told, err)
 }
 
 func (w *watcher) run() {
 	defer close(w.done)
 	for {
-		err := w.in.Next(w.tell)
+		err := w.in.Next(w.tell, w.pass)
 		if errors.Is(err, os.ErrClosed) {
 			return
 		}
-		if err != nil {
-			w.log.Error("cannot read what the border logs", "err", err)
-			return
-		}
-		if n := w.in.Missed(); n >= 2*w.missed+1 {
-			w.log.Warn("the border logs faster than it can be read", "missed", n)
+		w.mu.Lock()
+		if n := w.in.Missed(); n > w.missed {
+			if w.missed == 0 {
+				w.log.Warn("the border logs faster than it can be read", "missed", n)
+			}
 			w.missed = n
 		}
+		if err != nil {
+			w.failed = fmt.Errorf("kernel: what the border logs: %w", err)
+			w.log.Error("cannot read what the border logs", "err", err)
+		}
+		w.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// pass is a mark that all before it has been told.
+func (w *watcher) pass(mark uint32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.missed = max(w.missed, w.in.Missed())
+	if int32(mark-w.passed) > 0 {
+		w.passed = mark
+		close(w.come)
+		w.come = make(chan struct{})
 	}
 }
 

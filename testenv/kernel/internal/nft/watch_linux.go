@@ -11,14 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Watcher reads what rules log. It is for one goroutine; Close may be called
-// from another, and ends Next.
+// Watcher reads what rules log. It is for one goroutine; Mark and Close may be
+// called from others, and Close ends Next.
 type Watcher struct {
 	file   *os.File
+	group  uint16
 	in     []byte
 	last   uint32
 	begun  bool
 	missed uint64
+	// overrun is whether something got lost that no number has told of yet.
+	overrun bool
 }
 
 // From linux/netfilter/nfnetlink_log.h.
@@ -30,6 +33,7 @@ const (
 	configMode    = 2 // NFULA_CFG_MODE
 	configFlags   = 6 // NFULA_CFG_FLAGS
 	bind          = 1 // NFULNL_CFG_CMD_BIND
+	nothing       = 3 // NFULNL_CFG_CMD_PF_BIND, which has done nothing since Linux 3.13
 	copyPacket    = 2 // NFULNL_COPY_PACKET
 	numbered      = 1 // NFULNL_CFG_F_SEQ
 
@@ -46,7 +50,7 @@ func Watch(group uint16, length uint32) (*Watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Watcher{file: f, in: make([]byte, 1<<16)}
+	w := &Watcher{file: f, group: group, in: make([]byte, 1<<16)}
 	if err := w.bind(group, length); err != nil {
 		return nil, errors.Join(fmt.Errorf("nflog: %w", err), f.Close())
 	}
@@ -69,10 +73,7 @@ func (w *Watcher) bind(group uint16, length uint32) error {
 }
 
 func (w *Watcher) config(seq uint32, group uint16, fill func(*attrs)) error {
-	var b Batch
-	b.message(unix.NFNL_SUBSYS_ULOG<<8|logConfig, unix.NLM_F_ACK, unix.AF_UNSPEC, int(group), fill)
-	binary.NativeEndian.PutUint32(b.buf[8:], seq)
-	if _, err := w.file.Write(b.buf); err != nil {
+	if err := w.order(seq, group, fill); err != nil {
 		return err
 	}
 	c := Conn{file: w.file, in: w.in}
@@ -92,18 +93,38 @@ func (w *Watcher) config(seq uint32, group uint16, fill func(*attrs)) error {
 	return errors.Join(err, w.file.SetReadDeadline(time.Time{}))
 }
 
-// Next waits for packets, and hands over each with its word. The packet is
-// valid during the call only, and begins with its IP header.
-func (w *Watcher) Next(take func(word string, packet []byte)) error {
+// order sends a message that is to be acknowledged.
+func (w *Watcher) order(seq uint32, group uint16, fill func(*attrs)) error {
+	var b Batch
+	b.message(unix.NFNL_SUBSYS_ULOG<<8|logConfig, unix.NLM_F_ACK, unix.AF_UNSPEC, int(group), fill)
+	binary.NativeEndian.PutUint32(b.buf[8:], seq)
+	_, err := w.file.Write(b.buf)
+	return err
+}
+
+// Mark has Next come by a number behind all that has been logged so far: the
+// kernel's answer to an order comes by the same queue. It gets lost like all else
+// if there is no room for it.
+func (w *Watcher) Mark(n uint32) error {
+	return w.order(n, w.group, func(a *attrs) { a.put(configCommand, []byte{nothing}) })
+}
+
+// Next waits for packets and marks, and hands over each: a packet with its word,
+// beginning with its IP header and valid during the call only.
+func (w *Watcher) Next(take func(word string, packet []byte), mark func(n uint32)) error {
 	n, err := w.file.Read(w.in)
 	if errors.Is(err, syscall.ENOBUFS) {
-		return nil // what was lost shows by its numbers
+		w.overrun = true // how many were lost shows by the next one's number
+		return nil
 	}
 	if err != nil {
 		return err
 	}
 	messages(w.in[:n], func(h header, body []byte) {
-		if h.kind == unix.NFNL_SUBSYS_ULOG<<8|logPacket && len(body) > genmsg {
+		switch {
+		case h.kind == unix.NLMSG_ERROR:
+			mark(h.seq)
+		case h.kind == unix.NFNL_SUBSYS_ULOG<<8|logPacket && len(body) > genmsg:
 			w.packet(body[genmsg:], take)
 		}
 	})
@@ -124,7 +145,7 @@ func (w *Watcher) packet(body []byte, take func(word string, packet []byte)) {
 			if w.begun {
 				w.missed += uint64(n - w.last - 1)
 			}
-			w.last, w.begun = n, true
+			w.last, w.begun, w.overrun = n, true, false
 		}
 	})
 	if packet != nil {
@@ -132,8 +153,14 @@ func (w *Watcher) packet(body []byte, take func(word string, packet []byte)) {
 	}
 }
 
-// Missed is how many packets were logged and got lost, so far.
-func (w *Watcher) Missed() uint64 { return w.missed }
+// Missed is how many packets were logged and got lost, so far. Of those after the
+// last that came through, it counts one.
+func (w *Watcher) Missed() uint64 {
+	if w.overrun {
+		return w.missed + 1
+	}
+	return w.missed
+}
 
 // Close closes the socket.
 func (w *Watcher) Close() error { return w.file.Close() }
