@@ -84,7 +84,7 @@ func (v *Vantage) set(f func(*line)) error {
 		}
 		b := nft.New(table)
 		next.write(b)
-		if err := v.conn.Commit(b); err != nil {
+		if err := v.commit(b); err != nil {
 			return err
 		}
 		v.line = next

@@ -1,7 +1,7 @@
 package kernel
 
 import (
-	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -12,16 +12,26 @@ import (
 // list is what a rule has of server addresses. Linux prepares a set of ranges
 // anew, all of it, when a range comes or goes: 250 ms for a million. So what is new
 // goes into a small set beside a large one, until that is full.
+//
+// What changes within a set takes effect a while after the transaction does, and
+// what goes before what comes. So nothing is ever put into a set that is in use: a
+// new one is filled ahead of the transaction that has the rules look it up. What is
+// taken out of a large one is taken out after that.
 type list struct {
 	want   *blocker.PrefixSet // nil: any address
 	recent *blocker.PrefixSet // what of it is in the small set
-	large  bool               // whether there is anything in the large one
-	ahead  bool               // whether sets have been changed ahead of a transaction
+	// small and large are the sets' names, less the family's: none if empty.
+	small, large string
+	// gone is what has to be taken out of the large set; spoilt says that this has
+	// failed, so that it is not known what is in there.
+	gone   []netip.Prefix
+	spoilt bool
 }
 
 const (
-	// maxRecent is how many prefixes the small set holds: 3 ms for a change.
-	maxRecent = 1 << 14
+	// maxRecent is how many prefixes the small set holds, which is made anew by
+	// each change: 10 ms for a full one.
+	maxRecent = 1 << 12
 	// perPrefix is about how many bytes of a transaction a prefix takes.
 	perPrefix = 72
 	// perTransaction bounds how many prefixes one transaction takes, where there
@@ -29,106 +39,106 @@ const (
 	perTransaction = 100_000
 )
 
-func listSet(l *laid, f family, recent bool) string {
-	if recent {
-		return l.name("recent") + "-" + f.name
+// lookups are the sets that a rule looks an address of a family up in, each by a
+// rule of its own.
+func (t *list) lookups(f family) (all []string) {
+	if t.want == nil {
+		return []string{""}
 	}
-	return l.name("listed") + "-" + f.name
-}
-
-// names are the large sets, or the small ones.
-func (*list) names(l *laid, recent bool) (all []string) {
-	for _, f := range families {
-		all = append(all, listSet(l, f, recent))
+	for _, set := range []string{t.large, t.small} {
+		if set != "" {
+			all = append(all, set+f.name)
+		}
 	}
 	return all
 }
 
-// lookups are the sets that a rule looks an address of a family up in, each by a
-// rule of its own.
-func (t *list) lookups(l *laid, f family) []string {
-	switch {
-	case t.want == nil:
-		return []string{""}
-	case t.large:
-		return []string{listSet(l, f, false), listSet(l, f, true)}
-	}
-	return []string{listSet(l, f, true)}
-}
-
-// enlist makes the sets of a new rule, full.
-func (v *Vantage) enlist(b *nft.Batch, l *laid, want *blocker.PrefixSet) error {
-	_, added := (*blocker.PrefixSet)(nil).Diff(want)
-	l.list = list{want: want}
-	for _, recent := range []bool{false, true} {
-		for _, f := range families {
-			l.set(b, nft.Set{Name: listSet(l, f, recent), Fields: []int{f.length}, Interval: true})
+// sets are all that are in use.
+func (t *list) sets() (all []string) {
+	for _, set := range []string{t.large, t.small} {
+		if set != "" {
+			all = append(all, names(set)...)
 		}
 	}
-	if len(added) <= maxRecent && v.fits(b, len(added)) {
-		l.list.recent = blocker.NewPrefixSet(added...)
-		insert(b, l, true, added)
-		return nil
-	}
-	l.list.large = true
-	if v.fits(b, len(added)) {
-		insert(b, l, false, added)
-		return nil
-	}
-	first := nft.New(table)
+	return all
+}
+
+// names are those of a set, by family.
+func names(set string) (all []string) {
 	for _, f := range families {
-		first.Set(nft.Set{Name: listSet(l, f, false), Fields: []int{f.length}, Interval: true})
+		all = append(all, set+f.name)
 	}
-	if err := v.conn.Commit(first); err != nil {
-		return err
-	}
-	l.list.ahead = true
-	return v.pour(added, func(b *nft.Batch, p []netip.Prefix) { insert(b, l, false, p) })
+	return all
 }
 
-// relist changes the sets of a rule by what is new.
-func (v *Vantage) relist(b *nft.Batch, l *laid, want *blocker.PrefixSet) error {
-	t := &l.list
+// relist is a list with other addresses: the sets that it does not share with the
+// old one are made ahead.
+func (v *Vantage) relist(a *ahead, t list, id blocker.RuleID, want *blocker.PrefixSet) (n list, err error) {
+	n = t
+	n.want = want
+	if want == nil {
+		return n, nil
+	}
 	gone, added := t.want.Diff(want)
-	t.want, t.ahead = want, false
-	if len(gone)+len(added) == 0 {
+	if len(gone)+len(added) == 0 && !t.spoilt {
+		return n, nil
+	}
+	n.recent = t.recent.Without(gone...)
+	for _, p := range gone {
+		if !t.recent.Has(p) {
+			n.gone = append(n.gone, p)
+		}
+	}
+	if n.spoilt || n.recent.Len()+len(added) > maxRecent {
+		_, all := (*blocker.PrefixSet)(nil).Diff(want)
+		n = list{want: want, large: v.name("listed", id)}
+		return n, v.fill(a, n.large, all)
+	}
+	n.recent = n.recent.With(added...)
+	n.small = ""
+	if n.recent.Len() == 0 {
+		return n, nil
+	}
+	n.small = v.name("recent", id)
+	return n, v.fill(a, n.small, slices.Collect(n.recent.All()))
+}
+
+func (v *Vantage) name(what string, id blocker.RuleID) string {
+	v.serial++
+	return fmt.Sprintf("%s%d-%d-", what, id, v.serial)
+}
+
+// fill makes the sets of a name, with these prefixes in them.
+func (v *Vantage) fill(a *ahead, name string, prefixes []netip.Prefix) error {
+	fits := v.fits(a.batch, len(prefixes))
+	b := a.batch
+	if !fits {
+		b = nft.New(table)
+	}
+	for _, f := range families {
+		b.Set(nft.Set{Name: name + f.name, Fields: []int{f.length}, Interval: true})
+	}
+	if fits {
+		a.pending.sets = append(a.pending.sets, names(name)...)
+		insert(b, name, prefixes)
 		return nil
 	}
-	var goneLarge, goneRecent []netip.Prefix
-	for _, p := range gone {
-		if t.recent.Has(p) {
-			goneRecent = append(goneRecent, p)
-		} else {
-			goneLarge = append(goneLarge, p)
-		}
-	}
-	t.recent = t.recent.Without(goneRecent...)
-	do := func(prefixes []netip.Prefix, f func(*nft.Batch, []netip.Prefix)) error {
-		if v.fits(b, len(prefixes)) {
-			f(b, prefixes)
-			return nil
-		}
-		t.ahead = true
-		return v.pour(prefixes, f)
-	}
-	withdrawn := func(recent bool) func(*nft.Batch, []netip.Prefix) {
-		return func(b *nft.Batch, p []netip.Prefix) { withdraw(b, l, recent, p) }
-	}
-	err := errors.Join(do(goneLarge, withdrawn(false)), do(goneRecent, withdrawn(true)))
-	if err != nil {
+	if err := v.commit(b); err != nil {
 		return err
 	}
-	if t.recent.Len()+len(added) <= maxRecent {
-		t.recent = t.recent.With(added...)
-		return do(added, func(b *nft.Batch, p []netip.Prefix) { insert(b, l, true, p) })
-	}
-	// The small one is full: all goes into the large one.
-	kept := slices.Collect(t.recent.All())
-	t.recent, t.large = nil, true
-	if err := do(kept, withdrawn(true)); err != nil {
-		return err
-	}
-	return do(append(kept, added...), func(b *nft.Batch, p []netip.Prefix) { insert(b, l, false, p) })
+	a.made.sets = append(a.made.sets, names(name)...)
+	return v.pour(prefixes, func(b *nft.Batch, p []netip.Prefix) { insert(b, name, p) })
+}
+
+// withdraw takes out of the large set what is gone.
+func (v *Vantage) withdraw(t *list) error {
+	err := v.pour(t.gone, func(b *nft.Batch, p []netip.Prefix) {
+		for _, f := range families {
+			b.Delete(t.large+f.name, elements(f, p)...)
+		}
+	})
+	t.gone, t.spoilt = nil, err != nil
+	return err
 }
 
 // fits reports whether so many prefixes more fit into a transaction, with all else
@@ -143,22 +153,16 @@ func (v *Vantage) pour(prefixes []netip.Prefix, do func(*nft.Batch, []netip.Pref
 	for part := range slices.Chunk(prefixes, most) {
 		b := nft.New(table)
 		do(b, part)
-		if err := v.conn.Commit(b); err != nil {
+		if err := v.commit(b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func insert(b *nft.Batch, l *laid, recent bool, prefixes []netip.Prefix) {
+func insert(b *nft.Batch, name string, prefixes []netip.Prefix) {
 	for _, f := range families {
-		b.Add(listSet(l, f, recent), elements(f, prefixes)...)
-	}
-}
-
-func withdraw(b *nft.Batch, l *laid, recent bool, prefixes []netip.Prefix) {
-	for _, f := range families {
-		b.Delete(listSet(l, f, recent), elements(f, prefixes)...)
+		b.Add(name+f.name, elements(f, prefixes)...)
 	}
 }
 

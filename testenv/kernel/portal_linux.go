@@ -46,7 +46,7 @@ func (v *Vantage) Capture(serve func(net.Conn), reset bool) error {
 		port := l.Addr().(*net.TCPAddr).Port
 		b.Rule(chainPortal, nft.From(nearLink), nft.TCP(),
 			nft.Load(nft.R(0), binary.BigEndian.AppendUint16(nil, uint16(port))...), nft.Redirect(nft.R(0)))
-		if err := v.conn.Commit(b); err != nil {
+		if err := v.commit(b); err != nil {
 			return errors.Join(err, l.Close())
 		}
 		v.line, v.portal = next, p
@@ -81,7 +81,7 @@ func (v *Vantage) Release() error {
 		b.DeleteChain(chainPortal)
 		// The RSTs need the translation that goes with the chain.
 		v.portal.host.end(true)
-		if err := v.conn.Commit(b); err != nil {
+		if err := v.commit(b); err != nil {
 			return err
 		}
 		v.line, p, v.portal = next, v.portal, nil

@@ -85,7 +85,7 @@ func (p program) write(b *nft.Batch, l *laid, s side) {
 // conditions hold for the packets that the rule is about: each for a part of them.
 func (p program) conditions(l *laid, s side) (all []nft.Expr) {
 	for _, f := range families {
-		for _, set := range l.list.lookups(l, f) {
+		for _, set := range l.list.lookups(f) {
 			all = append(all, p.condition(l, f, s, set))
 		}
 	}

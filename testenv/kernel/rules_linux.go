@@ -1,7 +1,9 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv/blocker"
@@ -27,15 +29,16 @@ func (v *Vantage) Check(r blocker.Rule) error {
 }
 
 // Rules puts a set of rules in force, in the place of the one before: in one
-// transaction, so that no packet meets a part of it. Lists of addresses are
-// changed by what is new in them. A list that grows by more than a transaction
-// takes, some ten thousand prefixes without privileges in the machine's own
-// namespace and a hundred thousand with them, is filled before. Rules that begin or
+// transaction, so that no packet meets a part of it. What the rules need, lists of
+// addresses above all, is made before, and what the old ones had is removed
+// afterwards: an address that has left a long list may be taken for one for some
+// milliseconds more. Lists are changed by what is new in them. Rules that begin or
 // end by their dates do so by a timer.
 //
 // A rule is about TCP; only drop and reject, for all ports, take every packet.
 // The first that acts on a packet decides. If one cannot be carried out, nothing
-// changes, and the error is an [*UnsupportedError].
+// changes, and the error is an [*UnsupportedError]. Another error may mean that the
+// rules are in force, but that something of the old ones is left.
 func (v *Vantage) Rules(set *blocker.RuleSet) error {
 	for id, r := range set.All() {
 		if err := v.Check(r); err != nil {
@@ -45,29 +48,30 @@ func (v *Vantage) Rules(set *blocker.RuleSet) error {
 			return &UnsupportedError{What: fmt.Sprintf("rule %d: more rules than a flow's mark can tell apart", id)}
 		}
 	}
-	return v.change(func() error {
-		if err := v.enforce(set, time.Now()); err != nil {
-			return err
-		}
-		v.rules = set
-		return nil
-	})
+	return v.change(func() error { return v.enforce(set, time.Now()) })
 }
 
-// enforce makes the chains for the rules in force at now, and sets the timer for
+// enforce puts in force what of a set is in force at now, and sets the timer for
 // the next change.
 func (v *Vantage) enforce(set *blocker.RuleSet, now time.Time) error {
-	if err := v.transact(set, now); err != nil {
+	old, err := v.replace(set, now)
+	if err != nil {
 		return err
 	}
+	v.rules = set
+	v.arm(now)
+	return v.clear(old)
+}
+
+// arm sets the timer for the next change after now.
+func (v *Vantage) arm(now time.Time) {
 	if v.timer != nil {
 		v.timer.Stop()
 		v.timer = nil
 	}
-	if next := set.NextChange(now); !next.IsZero() {
+	if next := v.rules.NextChange(now); !next.IsZero() {
 		v.timer = time.AfterFunc(max(time.Until(next), 0), func() { v.turn(next) })
 	}
-	return nil
 }
 
 // turn is the moment at which a dated rule begins or ends.
@@ -82,6 +86,7 @@ func (v *Vantage) turn(at time.Time) {
 	}
 	if err := v.enforce(v.rules, at); err != nil {
 		v.net.fail(fmt.Errorf("rules of %v at %v: %w", v.host.Addr(), at, err))
+		v.arm(at) // the next one may succeed
 	}
 }
 
@@ -97,21 +102,36 @@ type laid struct {
 
 func (l *laid) name(what string) string { return fmt.Sprintf("%s%d-%d", what, l.id, l.serial) }
 
-func (v *Vantage) transact(set *blocker.RuleSet, now time.Time) (err error) {
-	b := nft.New(table)
-	var order []*laid
+// ahead is what is made ahead of the transaction that uses it.
+type ahead struct {
+	batch *nft.Batch
+	// pending is what the batch makes, made what is there already.
+	pending, made laid
+}
+
+// replace lets the rules in force at now take the place of those before, and
+// returns what there was. After an error there has been no change.
+func (v *Vantage) replace(set *blocker.RuleSet, now time.Time) (old map[blocker.RuleID]*laid, err error) {
+	a := ahead{batch: nft.New(table)}
 	defer func() {
-		if err != nil {
-			v.abandon(order)
+		if err != nil && len(a.made.chains)+len(a.made.sets) > 0 {
+			v.stale = append(v.stale, &a.made)
+			err = errors.Join(err, v.sweep())
 		}
 	}()
+	var order []*laid
 	for id, r := range set.InForce(now) {
-		l, err := v.lay(b, id, r)
-		order = append(order, l)
+		l, err := v.lay(&a, id, r)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		order = append(order, l)
 	}
+	if err := v.commit(a.batch); err != nil {
+		return nil, err
+	}
+	a.made.add(&a.pending)
+	b := nft.New(table)
 	for _, s := range sides {
 		b.Flush(s.rules)
 	}
@@ -124,55 +144,70 @@ func (v *Vantage) transact(set *blocker.RuleSet, now time.Time) (err error) {
 			}
 		}
 	}
+	if err := v.commit(b); err != nil {
+		return nil, err
+	}
+	old, v.laid = v.laid, next
+	return old, nil
+}
+
+// clear removes what old rules had and those in force have not.
+func (v *Vantage) clear(old map[blocker.RuleID]*laid) error {
+	var all []error
+	for id, was := range old {
+		switch is := v.laid[id]; {
+		case is == nil || is.serial != was.serial:
+			v.stale = append(v.stale, &laid{chains: was.chains, sets: slices.Concat(was.sets, was.list.sets())})
+		default:
+			used := is.list.sets()
+			left := slices.DeleteFunc(was.list.sets(), func(set string) bool { return slices.Contains(used, set) })
+			v.stale = append(v.stale, &laid{sets: left})
+		}
+	}
+	for _, l := range v.laid {
+		if err := v.withdraw(&l.list); err != nil {
+			all = append(all, fmt.Errorf("rule %d lists addresses that it should not: %w", l.id, err))
+		}
+	}
+	return errors.Join(append(all, v.sweep())...)
+}
+
+// sweep removes what is stale. What cannot be removed now is tried again with the
+// next change.
+func (v *Vantage) sweep() error {
+	b := nft.New(table)
 	for _, l := range v.stale {
 		l.remove(b)
 	}
-	for id, l := range v.laid {
-		if next[id] == nil || next[id].serial != l.serial {
-			l.remove(b)
-		}
+	if err := v.commit(b); err != nil {
+		return fmt.Errorf("what is no longer used stays: %w", err)
 	}
-	if err := v.conn.Commit(b); err != nil {
-		return err
-	}
-	v.laid, v.stale = next, nil
+	v.stale = nil
 	return nil
 }
 
-// abandon gives up what has been changed ahead of a transaction that has failed:
-// the next one makes it anew.
-func (v *Vantage) abandon(order []*laid) {
-	for _, l := range order {
-		old := v.laid[l.id]
-		switch {
-		case !l.list.ahead:
-		case old != nil && old.serial == l.serial:
-			v.stale = append(v.stale, old)
-			delete(v.laid, l.id)
-		default:
-			v.stale = append(v.stale, &laid{sets: l.list.names(l, false)})
-		}
-	}
-}
-
-// lay makes or changes the sets of a rule. What it returns is in force when the
-// transaction is.
-func (v *Vantage) lay(b *nft.Batch, id blocker.RuleID, r blocker.Rule) (*laid, error) {
+// lay makes what a rule needs. What it returns is in force when the rules are
+// replaced.
+func (v *Vantage) lay(a *ahead, id blocker.RuleID, r blocker.Rule) (l *laid, err error) {
 	want := r.When.Servers()
 	p := program{rule: r, terms: r.Do.Terms(), seed: v.seed(id)}
-	old := v.laid[id]
-	if old != nil && old.program.alike(p) && (old.list.want == nil) == (want == nil) {
-		n := *old
+	var n laid
+	if old := v.laid[id]; old != nil && old.program.alike(p) && (old.list.want == nil) == (want == nil) {
+		n = *old
 		n.program = p
-		return &n, v.relist(b, &n, want)
+	} else {
+		v.serial++
+		n = laid{id: id, serial: v.serial, program: p}
+		p.prepare(a.batch, &n)
+		a.pending.add(&n)
 	}
-	v.serial++
-	n := &laid{id: id, serial: v.serial, program: p}
-	p.prepare(b, n)
-	if want == nil {
-		return n, nil
-	}
-	return n, v.enlist(b, n, want)
+	n.list, err = v.relist(a, n.list, id, want)
+	return &n, err
+}
+
+func (l *laid) add(o *laid) {
+	l.chains = append(l.chains, o.chains...)
+	l.sets = append(l.sets, o.sets...)
 }
 
 // remove takes out all that a rule has.

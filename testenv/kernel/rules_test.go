@@ -232,13 +232,6 @@ func TestLongLists(t *testing.T) {
 	for _, a := range addrs {
 		w.serve(w.host(netip.MustParseAddr(a)), 443, echo)
 	}
-	block := func(n byte, count int) (all []netip.Prefix) {
-		for i := range count {
-			all = append(all, netip.PrefixFrom(netip.AddrFrom4([4]byte{n, byte(i >> 15), byte(i >> 7), byte(i << 1)}), 32))
-		}
-		return all
-	}
-	prefix := func(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }
 	var set *blocker.PrefixSet
 	rules, id := (*blocker.RuleSet)(nil).With(blocker.Rule{})
 	for i, step := range []struct{ with, without []netip.Prefix }{

@@ -24,6 +24,7 @@ type Vantage struct {
 	customer *namespace
 	border   *namespace
 	conn     *nft.Conn
+	commit   func(*nft.Batch) error // conn's
 	watcher  *watcher
 
 	mu     sync.Mutex
@@ -132,10 +133,11 @@ func (v *Vantage) buildBorder(a addresses) error {
 	if v.conn, err = nft.Dial(); err != nil {
 		return err
 	}
+	v.commit = v.conn.Commit
 	b := nft.New(table)
 	layOut(b)
 	v.line.write(b)
-	if err := v.conn.Commit(b); err != nil {
+	if err := v.commit(b); err != nil {
 		return err
 	}
 	if err := pair(nearLink, customerLink, v.customer); err != nil {
