@@ -34,16 +34,23 @@ var borderSettings = []string{
 // A packet's way through the border. The chains for rules are made anew with
 // each change of them; those for directions with each change of the line.
 //
+//	entry ──── TCP: cut, loss on the way up
 //	forward ── from the customers ──> up:   cut, loss, SYNs told ── rulesUp ──> sight, traffic
 //	        └─ from the world ──────> down: cut ── rulesDown ──> SYN-ACKs told, traffic, loss
-//	local ──── to a portal: cut
+//
+// What does not even reach the border is dropped before conntrack counts it, as that
+// is what a freeze goes by. For TCP only: IPv6 looks for its neighbours by packets,
+// too, and a host that does not find the border notices.
 const (
+	chainEntry   = "entry"
 	chainForward = "forward"
-	chainLocal   = "local"
 	chainUp      = "up"
 	chainDown    = "down"
 	rulesUp      = "rules-up"
 	rulesDown    = "rules-down"
+
+	// beforeConntrack is below NF_IP_PRI_CONNTRACK, which is -200.
+	beforeConntrack = -300
 
 	counterCut  = "cut"
 	counterLost = "lost"
@@ -71,7 +78,7 @@ func layOut(b *nft.Batch) {
 		layOutTraffic(b, f)
 	}
 	b.Chain(chainForward, &nft.Hook{Kind: "filter", Number: unix.NF_INET_FORWARD})
-	b.Chain(chainLocal, &nft.Hook{Kind: "filter", Number: unix.NF_INET_LOCAL_IN})
+	b.Chain(chainEntry, &nft.Hook{Kind: "filter", Number: unix.NF_INET_PRE_ROUTING, Priority: beforeConntrack})
 	for _, s := range sides {
 		b.Chain(s.chain, nil)
 		b.Chain(s.rules, nil)

@@ -21,7 +21,8 @@ import (
 // set has, for each k, all sums that mean more than n bytes of payload. It is exact
 // for up to freezeExact packets; from there on one rectangle serves k to k+k/32 and
 // errs towards letting pass, by k/32 headers at most. Selective acknowledgements
-// count as payload, at 12 bytes and more each.
+// count as payload, at 12 bytes and more each, and so does what another rule or a
+// captive network takes: conntrack counts it before.
 //
 // The packet that crosses the limit is dropped whole, and the flow is marked: of a
 // marked flow nothing passes. A packet is a segment, so that what passes is less

@@ -20,12 +20,16 @@ type line struct {
 	captive, resets bool
 }
 
-// write makes the chains of both directions, and that to a portal: a network that
-// is cut has none.
+// write makes the chains of both directions, and that at the entry: what is cut
+// there does not reach a portal either.
 func (l *line) write(b *nft.Batch) {
-	b.Flush(chainLocal)
-	if l.cut {
-		b.Rule(chainLocal, nft.From(nearLink), nft.TCP(), nft.Count(counterCut), nft.Drop())
+	b.Flush(chainEntry)
+	for _, s := range sides {
+		if l.cut {
+			b.Rule(chainEntry, nft.From(s.link), nft.TCP(), nft.Count(counterCut), nft.Drop())
+		} else if s.dir == blocker.Up {
+			l.writeLoss(b, chainEntry, s, nft.From(s.link), nft.TCP())
+		}
 	}
 	for _, s := range sides {
 		b.Flush(s.chain)
@@ -39,7 +43,7 @@ func (l *line) write(b *nft.Batch) {
 			b.Rule(s.chain, nft.Count(counterCut), nft.Drop())
 		}
 		if s.dir == blocker.Up {
-			l.writeLoss(b, s)
+			l.writeLoss(b, s.chain, s, nft.NotTCP())
 			b.Rule(s.chain, isSyn(), told(wordSyn))
 		}
 		b.Rule(s.chain, nft.Jump(s.rules))
@@ -50,16 +54,16 @@ func (l *line) write(b *nft.Batch) {
 		}
 		note(b, s)
 		if s.dir == blocker.Down {
-			l.writeLoss(b, s)
+			l.writeLoss(b, s.chain, s)
 		}
 	}
 }
 
 // writeLoss loses packets on the customers' side of the border: on the way up
 // before it, on the way down behind it.
-func (l *line) writeLoss(b *nft.Batch, s side) {
+func (l *line) writeLoss(b *nft.Batch, chain string, s side, of ...nft.Expr) {
 	if p := l.lose[s.dir]; p > 0 {
-		b.Rule(s.chain, nft.Random(nft.R(0), chances), chance(nft.R(0), p), nft.Count(counterLost), nft.Drop())
+		b.Rule(chain, nft.All(of...), nft.Random(nft.R(0), chances), chance(nft.R(0), p), nft.Count(counterLost), nft.Drop())
 	}
 }
 

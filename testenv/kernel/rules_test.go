@@ -400,6 +400,42 @@ func TestFreezeOfSmallPackets(t *testing.T) {
 	}
 }
 
+// What does not get as far as the border is not counted.
+func TestAFreezeCountsNothingThatIsCutOrLost(t *testing.T) {
+	for name, off := range map[string]func(*kernel.Vantage, bool) error{
+		"cut": (*kernel.Vantage).Cut,
+		"lost": func(v *kernel.Vantage, on bool) error {
+			if on {
+				return v.Lose(1, 0)
+			}
+			return v.Lose(0, 0)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.serve(w.host(serverAddr), 443, echo)
+			w.rules(to(serverAddr, blocker.Freeze(16<<10).Counting(blocker.Up)))
+			c := w.dial(server)
+			w.says(c, "hello")
+			w.do(off(w.isp, true))
+			const size = 12 << 10
+			_, err := c.Write(make([]byte, size))
+			w.do(err)
+			w.eventually("more than the limit is sent", func() bool {
+				cut, lost, err := w.isp.Lost()
+				w.do(err)
+				return cut+lost >= 14
+			})
+			w.do(off(w.isp, false))
+			w.do(c.SetDeadline(time.Now().Add(patience)))
+			if n, err := io.ReadFull(c, make([]byte, size)); err != nil {
+				t.Errorf("%d bytes come back of %d: %v", n, size, err)
+			}
+		})
+	}
+}
+
 func TestAFrozenFlowThawsWithItsRule(t *testing.T) {
 	w := newWorld(t)
 	w.serve(w.host(serverAddr), 443, source(100<<10))

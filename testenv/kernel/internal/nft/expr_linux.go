@@ -72,6 +72,9 @@ func Protocol(family byte) Expr { return All(Meta(unix.NFT_META_NFPROTO, R(0)), 
 // TCP holds for TCP packets. Like Protocol, it uses the first register.
 func TCP() Expr { return All(Meta(unix.NFT_META_L4PROTO, R(0)), Is(R(0), unix.IPPROTO_TCP)) }
 
+// NotTCP holds for all others.
+func NotTCP() Expr { return All(Meta(unix.NFT_META_L4PROTO, R(0)), IsNot(R(0), unix.IPPROTO_TCP)) }
+
 // From holds for packets that have come in by an interface. It uses the first
 // four registers.
 func From(name string) Expr {
