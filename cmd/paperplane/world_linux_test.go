@@ -89,6 +89,16 @@ func up(t *testing.T) (socket string) {
 	// The test's context ends before what is to be seen at the end.
 	cmd := exec.Command(built(t), "world", "up", "--scenario", small, "--socket", socket)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if first, want := keep(t, cmd), `world "A small world" is up at `+socket+"\n"; first != want {
+		t.Errorf("said %q, want %q", first, want)
+	}
+	return socket
+}
+
+// keep starts what keeps a world up, until the test ends, and returns the first
+// line that it says: empty if it says none.
+func keep(t *testing.T, cmd *exec.Cmd) (first string) {
+	t.Helper()
 	// Nobody reads it before the process has ended.
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -100,10 +110,7 @@ func up(t *testing.T) (socket string) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(stdout)
-	first, err := lines.ReadString('\n')
-	if want := `world "A small world" is up at ` + socket + "\n"; first != want {
-		t.Errorf("said %q, %v, want %q", first, err, want)
-	}
+	first, _ = lines.ReadString('\n')
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -117,7 +124,7 @@ func up(t *testing.T) (socket string) {
 			t.Errorf("the world ended with %v\n%s", cmd.ProcessState, stderr.String())
 		}
 	})
-	return socket
+	return first
 }
 
 // TestWorldRun: a command runs in an ISP of a world of its own, and is what the

@@ -84,11 +84,24 @@ type stage struct {
 	sites   *sites
 }
 
+// handedOn is the environment variable by which the path of a world's socket
+// comes to the process that perform may start: there the user is root, so that
+// it would look for the default elsewhere.
+const handedOn = "PAPERPLANE_WORLD_PLACE"
+
 // perform runs act on a stage, in a process that may make one: it may be another
 // than this one, which then returns what the other did. Without a socket the
 // world has one of its own, which whoever is not told of it does not find.
 func (o *worldPlan) perform(p *program, command string, s *scenario.Scenario, socket string, act func(*stage) (int, error)) error {
+	if socket != "" {
+		if err := os.Setenv(handedOn, socket); err != nil {
+			return &runError{err}
+		}
+		defer os.Unsetenv(handedOn)
+	}
 	return exitStatus(kernel.Main(func() int {
+		// It is for nobody further down.
+		_ = os.Unsetenv(handedOn)
 		status, err := func() (int, error) {
 			if err := kernel.Supported(); err != nil {
 				return 0, fmt.Errorf("this machine cannot have such a world: %w", err)

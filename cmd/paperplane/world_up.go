@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,14 +30,8 @@ themselves, unless --socket puts it elsewhere.`,
 			if err != nil {
 				return err
 			}
-			socket := f.path()
-			if f.socket == "" {
-				// What the environment leads to may be the world that this runs in.
-				socket = remote.Socket()
-			}
-			if err := parent(socket); err != nil {
-				return err
-			}
+			// What the environment leads to may be the world that this runs in.
+			socket := cmp.Or(f.socket, os.Getenv(handedOn), remote.Socket())
 			return o.perform(p, cmd.CommandPath(), s, socket, func(w *stage) (int, error) {
 				client := remote.NewClient(socket)
 				is, err := client.World(cmd.Context())
@@ -60,18 +54,6 @@ themselves, unless --socket puts it elsewhere.`,
 	f.flags(cmd)
 	o.log.flags(cmd)
 	return cmd
-}
-
-// parent makes the directory of the default socket's directory, which may be
-// missing where nobody has logged in.
-func parent(socket string) error {
-	if socket != remote.Socket() {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(filepath.Dir(socket)), 0o700); err != nil {
-		return fmt.Errorf("the world's socket: %w", err)
-	}
-	return nil
 }
 
 func worldShowCommand(p *program) *cobra.Command {

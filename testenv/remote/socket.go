@@ -15,9 +15,10 @@ const Variable = "PAPERPLANE_WORLD_SOCKET"
 var ErrTaken = errors.New("a world is already there")
 
 // Socket is the path of a user's world, where it is if nobody says otherwise: in
-// $XDG_RUNTIME_DIR, or else in a directory of its own among temporary ones.
+// $XDG_RUNTIME_DIR if that is a directory of this user's, since sudo may leave
+// one of somebody else's there, or else in one of its own among temporary ones.
 func Socket() string {
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) && owned(dir) {
 		return filepath.Join(dir, "paperplane", "world")
 	}
 	return filepath.Join(os.TempDir(), "paperplane-"+strconv.Itoa(os.Getuid()), "world")

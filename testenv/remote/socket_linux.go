@@ -77,6 +77,16 @@ func bind(name, path string) (*net.UnixListener, error) {
 	return l, nil
 }
 
+// owned reports whether path is a directory of this user's.
+func owned(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Getuid()
+}
+
 // private makes sure that a directory exists and only this user can enter it.
 // What is judged is what is open, and stays so whatever becomes of its path.
 func private(path string) (*os.File, error) {
