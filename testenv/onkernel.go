@@ -71,8 +71,11 @@ func (v *kernelVantage) capture(p Portal, serve func(net.Conn)) error {
 	return v.v.Capture(serve, p.Reset)
 }
 
-// traffic brings the tallies up to what the border has counted.
+// traffic brings the books up to what the border has seen and counted.
 func (v *kernelVantage) traffic() error {
+	if err := v.v.Settle(); err != nil {
+		return err
+	}
 	all, err := v.v.Traffic()
 	if err != nil {
 		return err
