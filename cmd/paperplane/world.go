@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"os"
 
@@ -76,7 +77,7 @@ func (f *worldFlags) flags(cmd *cobra.Command) {
 
 // ispFlag adds the ISP's.
 func (f *worldFlags) ispFlag(cmd *cobra.Command, usage string) {
-	cmd.Flags().StringVar(&f.isp, "isp", "", usage)
+	cmd.Flags().Var(named{&f.isp}, "isp", usage)
 	// It fails only for a flag that does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("isp", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		var names []string
@@ -87,6 +88,21 @@ func (f *worldFlags) ispFlag(cmd *cobra.Command, usage string) {
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	})
+}
+
+// named is the name of something. An empty one, as of a variable that is not set,
+// must not pass for none, which often means everywhere.
+type named struct{ to *string }
+
+func (n named) String() string { return "" }
+func (n named) Type() string   { return "string" }
+
+func (n named) Set(name string) error {
+	if name == "" {
+		return errors.New("must be a name, got none")
+	}
+	*n.to = name
+	return nil
 }
 
 // path is where the world is.

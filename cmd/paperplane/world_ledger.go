@@ -28,6 +28,12 @@ rule kept from it, payload bytes that passed the border, packets that rules took
 that were asked for there.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.isp != "" {
+				// The ledger has nothing of an ISP that does not exist, either.
+				if _, err := f.client().Rules(cmd.Context(), f.isp); err != nil {
+					return err
+				}
+			}
 			l, err := f.client().Ledger(cmd.Context())
 			if err != nil {
 				return err

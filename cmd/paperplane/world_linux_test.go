@@ -307,6 +307,9 @@ mts     2  reset         52.58.4.7/32, 52.58.4.8/32; port 1080; up only; 25 % of
 		t.Errorf("it shows\n%s", stdout)
 	}
 	lines("", "restore", "--isp", "megafon")
+	if _, stderr := ask(1, "ledger", "--isp", "mtz"); stderr != "paperplane world ledger: there is no ISP \"mtz\": there are mts, megafon\n" {
+		t.Errorf("of an ISP that does not exist: %s", stderr)
+	}
 	var l remote.Ledger
 	stdout, _ = ask(0, "ledger", "--json")
 	if err := json.Unmarshal([]byte(stdout), &l); err != nil || len(l.Outages) != 1 || l.Outages[0].Until.IsZero() {

@@ -55,6 +55,19 @@ func TestWorldDefaultPlace(t *testing.T) {
 				if code, stdout, stderr := said(command("show")); code != 0 || !strings.Contains(stdout, "megafon") {
 					t.Errorf("show: status %d, %s%s", code, stdout, stderr)
 				}
+				// Who does not listen is killed after a while; down waits for that.
+				stubborn := command("exec", "--isp", "mts", "--", "sh", "-c", "trap '' TERM; echo ready; sleep 600")
+				stdout, err := stubborn.StdoutPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := stubborn.Start(); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := stdout.Read(make([]byte, 1)); err != nil {
+					t.Error(err)
+				}
+				defer func() { _ = stubborn.Wait() }()
 				if code, stdout, stderr := said(command("down")); code != 0 {
 					t.Errorf("down: status %d, %s%s", code, stdout, stderr)
 				}

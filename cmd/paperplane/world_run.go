@@ -53,7 +53,7 @@ at once. Ctrl-C is the command's to answer.`,
 	}
 	cmd.Flags().SetInterspersed(false)
 	o.flags(cmd)
-	cmd.Flags().StringVar(&isp, "isp", "", "the `ISP` where the command runs (default the scenario's first)")
+	cmd.Flags().Var(named{&isp}, "isp", "the `ISP` where the command runs (default the scenario's first)")
 	_ = cmd.RegisterFlagCompletionFunc("isp", func(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
 		if s, err := o.read(); err == nil {
 			for _, i := range s.ISPs {
@@ -162,7 +162,7 @@ running ends with it, and it ends with this.`,
 	cmd.Flags().SetInterspersed(false)
 	f.flags(cmd)
 	f.ispFlag(cmd, "run it at this `ISP`")
-	cmd.Flags().StringVar(&host, "host", "", "run it on this `HOST`: an address, or a destination's name")
+	cmd.Flags().Var(named{&host}, "host", "run it on this `HOST`: an address, or a destination's name")
 	_ = cmd.RegisterFlagCompletionFunc("host", f.completeHosts)
 	return cmd
 }

@@ -84,8 +84,10 @@ func worldDownCommand(*program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "down [flags]",
 		Short: "End a running world",
-		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return f.client().Down(cmd.Context()) },
+		Long: `End a running world, and wait until another can take its place: programs in it
+have 3 s to come to an end. A program in the world that says so does not wait.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return remote.End(cmd.Context(), f.path()) },
 	}
 	f.flags(cmd)
 	return cmd

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,7 +42,11 @@ func listen(dir *os.File, path string) (net.Listener, error) {
 	}
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = lock.Close()
-		return nil, fmt.Errorf("%w, at %s: 'paperplane world down' ends it", ErrTaken, path)
+		at := ""
+		if path != Socket() {
+			at = " --socket " + path
+		}
+		return nil, fmt.Errorf("%w, at %s: 'paperplane world down%s' ends it", ErrTaken, path, at)
 	}
 	l, err := bind(name, path)
 	if err != nil {
@@ -142,33 +147,68 @@ func stranger(c net.Conn) error {
 	if !ok {
 		return nil
 	}
-	uid, err := peer(u)
+	cred, err := peer(u)
 	if err != nil {
 		return fmt.Errorf("who is there? %w", err)
 	}
-	if uid != os.Getuid() {
+	if uid := int(cred.Uid); uid != os.Getuid() {
 		return fmt.Errorf("this world is run by another user: you are %d", uid)
 	}
 	return nil
 }
 
-// peer is the user of the process at the other end.
-func peer(u *net.UnixConn) (uid int, err error) {
+// peer is the process at the other end and its user. A process that is in no
+// namespace of this one's has no number.
+func peer(u *net.UnixConn) (cred *unix.Ucred, err error) {
 	raw, err := u.SyscallConn()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	var cred *unix.Ucred
 	var failed error
 	if err := raw.Control(func(fd uintptr) {
 		cred, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	}); err != nil {
-		return 0, err
+		return nil, err
 	}
-	if failed != nil {
-		return 0, failed
+	return cred, failed
+}
+
+// End ends the world at a socket, and waits until another can be served there, or
+// ctx ends. Who runs in the world does not wait, as the world waits for its
+// programs.
+func End(ctx context.Context, path string) error {
+	c, err := dial(ctx, path)
+	if err != nil {
+		return err
 	}
-	return int(cred.Uid), nil
+	// Programs have processes of their own, and the server is none of them.
+	server, err := peer(c.(*net.UnixConn))
+	_ = c.Close()
+	if err != nil {
+		return err
+	}
+	if err := NewClient(path).Down(ctx); err != nil || server.Pid == 0 {
+		return err
+	}
+	const often = 10 * time.Millisecond
+	for !free(path) {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("it is ending, but not over yet: %w", ctx.Err())
+		case <-time.After(often):
+		}
+	}
+	return nil
+}
+
+// free reports whether nobody has a path's lock.
+func free(path string) bool {
+	lock, err := os.OpenFile(path+".lock", os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return true
+	}
+	defer lock.Close()
+	return unix.Flock(int(lock.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil
 }
 
 // dial connects to a world's socket, if this user or root serves it.
@@ -189,9 +229,9 @@ func dial(ctx context.Context, path string) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("world at %s: %w", path, err)
 	}
-	uid, err := peer(c.(*net.UnixConn))
-	if err == nil && uid != os.Getuid() && uid != 0 {
-		err = fmt.Errorf("the world at %s is run by another user, %d", path, uid)
+	cred, err := peer(c.(*net.UnixConn))
+	if err == nil && int(cred.Uid) != os.Getuid() && cred.Uid != 0 {
+		err = fmt.Errorf("the world at %s is run by another user, %d", path, cred.Uid)
 	}
 	if err != nil {
 		_ = c.Close()
