@@ -97,7 +97,7 @@ func (o *worldPlan) perform(p *program, command string, s *scenario.Scenario, so
 		if err := os.Setenv(handedOn, socket); err != nil {
 			return &runError{err}
 		}
-		defer os.Unsetenv(handedOn)
+		defer func() { _ = os.Unsetenv(handedOn) }()
 	}
 	return exitStatus(kernel.Main(func() int {
 		// It is for nobody further down.
