@@ -42,9 +42,12 @@ func (v *Vantage) Traffic() (map[netip.AddrPort]Traffic, error) {
 	err := v.change(func() error {
 		for _, f := range families {
 			for _, s := range sides {
-				err := v.conn.Counted(table, trafficSet(f, s.dir), func(key []byte, t nft.Tally) { add(all, f, s.dir, key, t) })
+				tallies, err := v.conn.Counted(table, trafficSet(f, s.dir))
 				if err != nil {
 					return err
+				}
+				for key, t := range tallies {
+					add(all, f, s.dir, []byte(key), t)
 				}
 			}
 		}

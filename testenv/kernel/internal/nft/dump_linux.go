@@ -30,9 +30,44 @@ func (c *Conn) Counter(table, name string) (t Tally, err error) {
 	return t, nil
 }
 
-// Counted calls take for every element of a set, with what its counter says.
-// The key is valid during the call only.
-func (c *Conn) Counted(table, set string, take func(key []byte, t Tally)) error {
+// Tallies are what the elements of a set have counted, by their keys.
+type Tallies map[string]Tally
+
+// note enters an element, and reports whether it was there already.
+func (t Tallies) note(key []byte, n Tally) (again bool) {
+	old, again := t[string(key)]
+	t[string(key)] = Tally{max(old.Packets, n.Packets), max(old.Bytes, n.Bytes)}
+	return again
+}
+
+// rereads is how often a set is read once more.
+const rereads = 5
+
+// Counted reads a set. Linux tells of one that grows meanwhile by continuing where
+// it was in an order that has changed: what comes twice has taken the place of
+// something that did not come, so that the set is read once more.
+func (c *Conn) Counted(table, set string) (Tallies, error) {
+	all := make(Tallies)
+	for range rereads {
+		once := make(Tallies)
+		again := false
+		err := c.read(table, set, func(key []byte, t Tally) {
+			again = once.note(key, t) || again
+			all.note(key, t)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !again {
+			break
+		}
+	}
+	return all, nil
+}
+
+// read calls take for every element, with what its counter says. The key is valid
+// during the call only.
+func (c *Conn) read(table, set string, take func(key []byte, t Tally)) error {
 	err := c.ask(unix.NFT_MSG_GETSETELEM, unix.NLM_F_DUMP, func(a *attrs) {
 		a.text(unix.NFTA_SET_ELEM_LIST_TABLE, table)
 		a.text(unix.NFTA_SET_ELEM_LIST_SET, set)

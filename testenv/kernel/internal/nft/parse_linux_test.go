@@ -60,6 +60,20 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// An element that comes twice is counted once, as it was last.
+func TestTallies(t *testing.T) {
+	all := make(Tallies)
+	for i, again := range []bool{false, true, false} {
+		key := []byte{1, 2, byte(i / 2)}
+		if got := all.note(key, Tally{uint64(i + 1), uint64(100 * (i + 1))}); got != again {
+			t.Errorf("element %d has been there: %v", i, got)
+		}
+	}
+	if len(all) != 2 || all["\x01\x02\x00"] != (Tally{2, 200}) || all["\x01\x02\x01"] != (Tally{3, 300}) {
+		t.Errorf("%v", all)
+	}
+}
+
 // What the kernel never sends harms nothing.
 func FuzzMessages(f *testing.F) {
 	b := New("t")
