@@ -82,15 +82,15 @@ func TestDelay(t *testing.T) {
 	w := newWorld(t)
 	w.serve(w.host(serverAddr), 443, echo)
 	const oneWay = 40 * time.Millisecond
-	if err := w.isp.Delay(oneWay); err != nil {
-		if !errors.Is(err, errors.ErrUnsupported) {
-			t.Fatal(err)
+	if err := kernel.Delays(); err != nil {
+		if err := w.isp.Delay(oneWay); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("delay where there is none: %v", err)
 		}
-		t.Log(err)
 		w.do(w.isp.Delay(0))
 		w.says(w.dial(server), "still there")
-		return
+		t.Skipf("that anything is delayed is untested: %v", err)
 	}
+	w.do(w.isp.Delay(oneWay))
 	begun := time.Now()
 	w.dial(server)
 	if took := time.Since(begun); took < 2*oneWay {
@@ -360,6 +360,36 @@ func TestCapture(t *testing.T) {
 			w.do(w.isp.Release())
 		})
 	}
+}
+
+// A Release that fails has ended the portal, and can be tried again.
+func TestReleaseThatFails(t *testing.T) {
+	w := newWorld(t)
+	w.serve(w.host(serverAddr), 443, echo)
+	failure := errors.New("no")
+	ended := make(chan struct{}, 2)
+	portal := func(c net.Conn) {
+		defer c.Close()
+		_, _ = io.Copy(c, c)
+		ended <- struct{}{}
+	}
+	for _, again := range []func() error{w.isp.Release, func() error { return w.isp.Capture(portal, false) }} {
+		w.do(w.isp.Capture(portal, false))
+		w.says(w.dial(server), "captured")
+		failed := w.isp.FailCommit(1, failure)
+		if err := w.isp.Release(); !errors.Is(err, failure) || !failed() {
+			t.Errorf("%v", err)
+		}
+		select {
+		case <-ended:
+		default:
+			t.Error("what serves is still there")
+		}
+		w.do(again())
+		w.says(w.dial(server), "again")
+	}
+	w.do(w.isp.Release())
+	w.says(w.dial(server), "free")
 }
 
 func TestStart(t *testing.T) {

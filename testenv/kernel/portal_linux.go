@@ -43,6 +43,7 @@ func (v *Vantage) Capture(serve func(net.Conn), reset bool) error {
 		b := nft.New(table)
 		next.write(b)
 		b.Chain(chainPortal, &nft.Hook{Kind: "nat", Number: unix.NF_INET_PRE_ROUTING, Priority: -100})
+		b.Flush(chainPortal) // there may be one that Release could not remove
 		port := l.Addr().(*net.TCPAddr).Port
 		b.Rule(chainPortal, nft.From(nearLink), nft.TCP(),
 			nft.Load(nft.R(0), binary.BigEndian.AppendUint16(nil, uint16(port))...), nft.Redirect(nft.R(0)))
@@ -66,11 +67,16 @@ func (p *portal) accept(serve func(net.Conn)) {
 }
 
 // Release ends a Capture: connections with the portal end with RST. It waits until
-// serve has returned for all of them.
+// serve has returned for all of them. After an error nobody answers, and nothing
+// gets out; Release may be tried again, as may Capture.
 func (v *Vantage) Release() error {
 	var p *portal
 	err := v.change(func() error {
-		if v.portal == nil {
+		if p, v.portal = v.portal, nil; p != nil {
+			// The RSTs need the translation that goes with the chain.
+			p.host.end(true)
+		}
+		if !v.line.captive {
 			return nil
 		}
 		next := v.line
@@ -79,12 +85,10 @@ func (v *Vantage) Release() error {
 		next.write(b)
 		b.Flush(chainPortal)
 		b.DeleteChain(chainPortal)
-		// The RSTs need the translation that goes with the chain.
-		v.portal.host.end(true)
 		if err := v.commit(b); err != nil {
 			return err
 		}
-		v.line, p, v.portal = next, v.portal, nil
+		v.line = next
 		return nil
 	})
 	if p != nil {

@@ -148,18 +148,62 @@ func TestTheFirstRuleThatActsDecides(t *testing.T) {
 func TestDates(t *testing.T) {
 	w := newWorld(t)
 	w.serve(w.host(serverAddr), 443, echo)
+	refused := func() bool { return errors.Is(w.tries(server, patience), syscall.ECONNREFUSED) }
+	free := func() bool { return w.tries(server, patience) == nil }
 	r := to(serverAddr, blocker.Reset())
 	r.When.From = time.Now().Add(200 * time.Millisecond)
-	r.When.Until = r.When.From.Add(300 * time.Millisecond)
+	r.When.Until = r.When.From.Add(24 * time.Hour)
 	w.rules(r)
-	refused := func() bool { return errors.Is(w.tries(server, patience), syscall.ECONNREFUSED) }
 	w.eventually("begun", refused)
 	if time.Now().Before(r.When.From) {
-		t.Error("too early")
+		t.Error("begun too early")
 	}
-	w.eventually("ended", func() bool { return !refused() })
+	r.When.Until = time.Now().Add(300 * time.Millisecond)
+	w.rules(r)
+	w.eventually("ended", free)
 	if time.Now().Before(r.When.Until) {
-		t.Error("too early")
+		t.Error("ended too early")
+	}
+}
+
+// A change of date that fails is told of at the end, and the next one comes.
+func TestADateThatFails(t *testing.T) {
+	supported(t)
+	n, err := kernel.New(kernel.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := n.Vantage(netip.MustParseAddr("100.64.0.1"), netip.MustParsePrefix("100.64.0.0/24"), nil)
+	if err != nil {
+		t.Fatal(errors.Join(err, n.Close()))
+	}
+	first, second := to(serverAddr, blocker.Reset()), blocker.Rule{Do: blocker.Reset()}
+	first.When.From = time.Now().Add(time.Second)
+	second.When.From = first.When.From.Add(time.Second)
+	set, _ := (*blocker.RuleSet)(nil).Replacing([]blocker.Rule{first, second})
+	failure := errors.New("no")
+	err = v.Rules(set)
+	failed := v.FailCommit(1, failure)
+	if err != nil {
+		t.Error(err)
+	}
+	for end := time.Now().Add(patience); ; {
+		ctx, cancel := context.WithTimeout(t.Context(), silent)
+		_, err := v.Host().Dial(ctx, other)
+		cancel()
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			break // by the second
+		}
+		if time.Now().After(end) {
+			t.Error("the second never comes")
+			break
+		}
+	}
+	if !failed() {
+		t.Error("nothing has failed")
+	}
+	if err := n.Close(); !errors.Is(err, failure) {
+		t.Errorf("close: %v", err)
 	}
 }
 
