@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -55,30 +56,38 @@ func again() (code int, err error) {
 	// The death signal is sent when the thread ends that has started it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals)
-	defer signal.Stop(signals)
+	ended := make(chan struct{})
+	var passing sync.WaitGroup
+	begun := make(chan struct{})
+	for _, s := range passedOn {
+		// One each: what one has too many of must not cost another.
+		came := make(chan os.Signal, 1)
+		signal.Notify(came, s)
+		defer signal.Stop(came)
+		passing.Go(func() {
+			select {
+			case <-begun:
+			case <-ended:
+			}
+			for {
+				select {
+				case <-came:
+					if concerns(s) {
+						_ = c.Process.Signal(s)
+					}
+				case <-ended:
+					return
+				}
+			}
+		})
+	}
+	defer passing.Wait()
+	defer close(ended)
 	if err := c.Start(); err != nil {
 		return 0, err
 	}
-	ended := make(chan struct{})
-	passed := make(chan struct{})
-	go func() {
-		defer close(passed)
-		for {
-			select {
-			case s := <-signals:
-				if concerns(s) {
-					_ = c.Process.Signal(s)
-				}
-			case <-ended:
-				return
-			}
-		}
-	}()
+	close(begun)
 	err = c.Wait()
-	close(ended)
-	<-passed
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		if err != nil {
@@ -92,13 +101,17 @@ func again() (code int, err error) {
 	return exit.ExitCode(), nil
 }
 
-// concerns reports whether a signal is meant for the program, not for the
-// process that waits for it.
+// passedOn are the signals that are meant for the program, not for the process that
+// waits for it. Those by which a terminal stops a process and lets it go on do the
+// same to both, if they are left alone.
+var passedOn = []os.Signal{
+	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGWINCH,
+}
+
+// concerns reports whether the program has not got a signal by itself.
 func concerns(s os.Signal) bool {
 	switch s {
-	case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE, unix.SIGCONT, unix.SIGTTIN, unix.SIGTTOU:
-		return false
-	case unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP:
+	case unix.SIGINT, unix.SIGQUIT, unix.SIGWINCH:
 		// From a keyboard, both have got it.
 		return !foreground()
 	}
