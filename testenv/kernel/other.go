@@ -20,15 +20,22 @@ func Supported() error { return errOther }
 // Main returns what run returns.
 func Main(run func() int) int { return run() }
 
-// Network, Host and Vantage exist on Linux only.
-type (
-	Network struct{}
-	Host    struct{}
-	Vantage struct{}
-)
+// Delays reports what is missing: Linux.
+func Delays() error { return errOther }
+
+// Network is a network of namespaces, which Linux has.
+type Network struct{}
+
+// Host is a machine of a Network.
+type Host struct{}
+
+// Vantage is an ISP of a Network.
+type Vantage struct{}
 
 // New returns an [*UnsupportedError], as all methods would.
 func New(Config) (*Network, error) { return nil, errOther }
+
+// The methods are for programs to compile: there is nothing to call them on.
 
 func (n *Network) Close() error                   { return nil }
 func (n *Network) Route(...netip.Prefix) error    { return errOther }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
 
@@ -24,7 +25,42 @@ var supported = sync.OnceValue(func() error {
 	if err != nil {
 		return &UnsupportedError{"network namespaces", err}
 	}
-	return errors.Join(n.do(try), n.close())
+	return unsupported("network namespaces", errors.Join(n.do(try), n.close()))
+})
+
+// unsupported is the [*UnsupportedError] that an error is, or else one because of it.
+func unsupported(what string, err error) error {
+	var u *UnsupportedError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &u):
+		return u
+	}
+	return &UnsupportedError{what, err}
+}
+
+// Delays reports whether this process's networks can have a [Vantage.Delay]: nil, or
+// an [*UnsupportedError].
+func Delays() error { return delays() }
+
+var delays = sync.OnceValue(func() error {
+	if err := Supported(); err != nil {
+		return err
+	}
+	n, err := newNamespace()
+	if err != nil {
+		return unsupported("network namespaces", err)
+	}
+	err = n.do(func() error {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name = nearLink
+		if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: farLink}); err != nil {
+			return err
+		}
+		return delay(nearLink, time.Millisecond)
+	})
+	return unsupported("delay", errors.Join(err, n.close()))
 })
 
 // try does once what a network needs, in a namespace of its own.
