@@ -19,9 +19,12 @@
 // What differs from the blocker of the memory world, which can do all that a
 // RuleSet says: a reset answers the sender of the packet that was taken, so that
 // each end is reset by its own next packet; a freeze counts selective
-// acknowledgements as payload, and drops the packet that crosses the limit whole; a
-// policer's bucket holds a second's worth at least; a rule with ports is about TCP
-// alone. And links take no time, so that an ICMP rejection is there before connect(2)
+// acknowledgements as payload, and what another rule or a captive network takes of a
+// flow, and drops the packet that crosses the limit whole; one that goes by packets
+// counts from when the rule comes; a policer's bucket holds a second's worth at least;
+// a rule with ports or a probability is about TCP alone. There is room for 1<<20 flows
+// under a rule, and for as many servers in what is counted: beyond that, packets pass
+// uncounted. And links take no time, so that an ICMP rejection is there before connect(2)
 // has returned: over IPv6, where Linux then only notes it, a dial fails with the
 // second SYN, after a second.
 //
