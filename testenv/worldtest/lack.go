@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/kernel"
 )
 
 // Lack is something that worlds in memory show and those on a kernel do not. It
@@ -16,8 +17,11 @@ type Lack string
 const (
 	// Names are read in what flows carry; nftables looks at packets' headers.
 	Names Lack = "rules for names: nftables does not look into what flows carry"
-	// Latency needs a queueing discipline that holds packets back.
+	// Latency needs a queueing discipline that holds packets back, which some
+	// kernels have.
 	Latency Lack = "latency: this kernel has no netem, so that round trips take next to no time"
+	// Kernels takes the right to make network namespaces, and what a kernel may lack.
+	Kernels Lack = "everything: no world can be made here"
 	// Bursts are losses that come together.
 	Bursts Lack = "loss in bursts: nftables draws for each packet alone"
 	// Queues are bottlenecks that packets wait in.
@@ -36,10 +40,17 @@ func (Lack) Is(target error) bool { return target == errors.ErrUnsupported }
 
 // here reports whether the tests' worlds lack it.
 func (l Lack) here() bool {
-	if l == Hours {
+	switch {
+	case l == Hours:
 		return RealTime()
+	case Backend() != testenv.Kernel:
+		return false
+	case l == Latency:
+		return kernel.Delays() != nil
+	case l == Kernels:
+		return kernel.Supported() != nil
 	}
-	return Backend() == testenv.Kernel
+	return true
 }
 
 // Needs skips a test of something that its world lacks, and says so.

@@ -3,7 +3,6 @@ package worldtest
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -20,30 +19,15 @@ type M struct {
 	On testenv.Backend
 }
 
-// Run runs the tests, and returns their exit status. On a kernel they run where
-// worlds can be made. If there is no right to make any, none is run, and that is
-// well: it says so, with the reason. But where everything is meant to be there,
-// which is where the environment variable CI is "true", it is a failure. In the
-// end it says what was skipped, and why.
+// Run runs the tests, and returns their exit status: on a kernel, where worlds can
+// be made, if there is a right to make any; see [Run] for where there is none. In
+// the end it says what was skipped, and why.
 func (m M) Run() int {
 	always = m.On
 	if Backend() == testenv.Kernel {
-		return kernel.Main(m.onKernel)
+		return kernel.Main(m.run)
 	}
 	return m.run()
-}
-
-func (m M) onKernel() int {
-	err := kernel.Supported()
-	switch {
-	case err == nil:
-		return m.run()
-	case os.Getenv("CI") == "true":
-		fmt.Fprintf(os.Stderr, "no test can run: %v\n", err)
-		return 1
-	}
-	fmt.Fprintf(os.Stderr, "all tests are skipped: %v\n", err)
-	return 0
 }
 
 func (m M) run() int {

@@ -1,6 +1,7 @@
 package worldtest
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -10,31 +11,58 @@ import (
 const beatEvery = 20 * time.Millisecond
 
 // pulse notes when the machine had no time for the tests: a goroutine that wants
-// to wake every so often, and wakes late.
+// to wake every so often, and wakes late, while others had the processors.
 var pulse struct {
 	mu     sync.Mutex
-	stalls []stall // in the order of time
+	stalls stalls
 }
 
-// stall is a time in which a goroutine that was due did not run.
-type stall struct{ from, to time.Time }
+// stall is a time in which a goroutine that was due did not run, and how much of it
+// the tests could not help.
+type stall struct {
+	from, to time.Time
+	lost     time.Duration
+}
+
+// stalls are in the order of time.
+type stalls []stall
+
+// maxStalls is how many are remembered: those of twenty minutes without a pause.
+const maxStalls = 1 << 16
+
+func (s *stalls) add(n stall) {
+	if len(*s) >= maxStalls {
+		*s = append((*s)[:0], (*s)[maxStalls/2:]...)
+	}
+	*s = append(*s, n)
+}
+
+// excused is what of a delay counts as lost if the tests themselves have used so
+// much processor time since the beat before: who is late for his own work has no
+// excuse.
+func excused(late, used time.Duration, processors int) time.Duration {
+	return max(0, late-used/time.Duration(processors))
+}
 
 // beat watches the pulse until stop is called.
 func beat() (stop func()) {
 	quit := make(chan struct{})
 	var beating sync.WaitGroup
 	beating.Go(func() {
-		for {
+		for before := used(); ; before = used() {
 			due := time.Now().Add(beatEvery)
 			select {
 			case <-quit:
 				return
 			case <-time.After(beatEvery):
 			}
-			if now := time.Now(); now.Sub(due) > time.Millisecond {
-				pulse.mu.Lock()
-				pulse.stalls = append(pulse.stalls, stall{due, now})
-				pulse.mu.Unlock()
+			now := time.Now()
+			if late := now.Sub(due); late > time.Millisecond {
+				if lost := excused(late, used()-before, runtime.GOMAXPROCS(0)); lost > 0 {
+					pulse.mu.Lock()
+					pulse.stalls.add(stall{due, now, lost})
+					pulse.mu.Unlock()
+				}
 			}
 		}
 	})
@@ -53,13 +81,14 @@ func Lost(from, to time.Time) time.Duration {
 	}
 	pulse.mu.Lock()
 	defer pulse.mu.Unlock()
-	return lost(pulse.stalls, from, to)
+	return pulse.stalls.between(from, to)
 }
 
-// lost is how much of the time between two times stalls were, which are in order.
-func lost(stalls []stall, from, to time.Time) (sum time.Duration) {
-	first, _ := slices.BinarySearchFunc(stalls, from, func(s stall, t time.Time) int { return s.to.Compare(t) })
-	for _, s := range stalls[first:] {
+// between is what was lost between two times; of a stall that is partly there, the
+// same part.
+func (s stalls) between(from, to time.Time) (lost time.Duration) {
+	first, _ := slices.BinarySearchFunc(s, from, func(s stall, t time.Time) int { return s.to.Compare(t) })
+	for _, s := range s[first:] {
 		if !s.from.Before(to) {
 			break
 		}
@@ -70,9 +99,9 @@ func lost(stalls []stall, from, to time.Time) (sum time.Duration) {
 		if end.After(to) {
 			end = to
 		}
-		sum += end.Sub(begin)
+		lost += time.Duration(float64(s.lost) * float64(end.Sub(begin)) / float64(s.to.Sub(s.from)))
 	}
-	return sum
+	return lost
 }
 
 // Took is the time between two times that counts: what was lost left out.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/paperplane-relay/paperplane/testenv"
+	"github.com/paperplane-relay/paperplane/testenv/kernel"
 )
 
 var realTime = flag.Bool("realtime", false, "run worlds in memory in real time, as those on a kernel are, to tell what fails for that reason")
@@ -30,9 +31,19 @@ func Backend() testenv.Backend {
 // RealTime reports whether a test waits as long as it sleeps.
 func RealTime() bool { return Backend() == testenv.Kernel || *realTime }
 
-// Run plays a test in its time: in a bubble, or just so.
+// Run plays a test in its time: in a bubble, or just so. Where it needs a kernel and
+// no world can be made, it is skipped, with the reason; but where everything is meant
+// to be there, which is where the environment variable CI is "true", it fails.
 func Run(t *testing.T, play func(t *testing.T)) {
 	t.Helper()
+	if Kernels.here() {
+		err := kernel.Supported()
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		noteSkip(t.Name(), Kernels)
+		t.Skip(err)
+	}
 	if RealTime() {
 		play(t)
 		return
