@@ -88,6 +88,10 @@ func report(w io.Writer, command string, err error) int {
 			hint = fmt.Sprintf(" (see '%s --help')", command)
 		}
 	}
+	if strings.HasSuffix(command, " world run") || strings.HasSuffix(command, " world exec") {
+		// Any other status is the program's.
+		status = remote.StatusFailed
+	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(w, "%s: %s%s\n", command, line, hint)
 	}

@@ -30,7 +30,8 @@ Programs in an ISP dial across its border. On a machine of a cloud a program mus
 bind the machine's own address, since all machines share what is beneath.
 Machines know the destinations by name; in an ISP a name is asked for by DNS, in
 the open, and the ledger notes it. A world is no sandbox: programs have your files.`,
-		Example: `  paperplane world run --scenario tspu-2025 --skip 7h -- curl -m 5 http://telegram.lab/
+		Example: `  paperplane world run --scenario tspu-2025 --skip 7h -- sh -c \
+    'curl -sS -m 5 -o big -x "$(paperplane world launch --cloud hetzner)" http://telegram.lab/bytes/100000'
   paperplane world up --scenario tspu-2025
   paperplane world block 52.58.0.0/15 --isp mts --do freeze:16KiB`,
 		Args: func(cmd *cobra.Command, args []string) error {

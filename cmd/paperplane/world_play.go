@@ -112,7 +112,8 @@ func (o *worldPlan) perform(p *program, command string, s *scenario.Scenario, so
 					return 0, err
 				}
 				defer func() { _ = os.RemoveAll(dir) }()
-				socket = filepath.Join(dir, "world")
+				// Programs may start elsewhere.
+				socket = absolute(filepath.Join(dir, "world"))
 			}
 			w, err := o.build(o.log.logger(p.stderr), s, socket)
 			if err != nil {
@@ -150,6 +151,9 @@ func (o *worldPlan) build(log *slog.Logger, s *scenario.Scenario, socket string)
 	play, err := s.Build(w.world, scenario.Options{Speed: o.speed, Seed: uint64(o.seed)})
 	if err != nil {
 		return nil, err
+	}
+	if left := w.world.Omitted(); len(left) > 0 {
+		log.Warn("latencies are left out, so round trips are next to nothing", "count", len(left), "first", left[0])
 	}
 	if w.sites, err = openSites(w.world); err != nil {
 		return nil, err
@@ -216,6 +220,9 @@ func approximate(s *scenario.Scenario) (said []string) {
 
 // environment is that of a program inside: the user's, and the way to the world.
 func environment(socket string) []string {
-	kept := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, remote.Variable+"=") })
+	kept := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		// What the world's process was told when it was started is its own.
+		return strings.HasPrefix(v, remote.Variable+"=") || strings.HasPrefix(v, "PAPERPLANE_KERNEL_")
+	})
 	return append(kept, remote.Variable+"="+socket)
 }

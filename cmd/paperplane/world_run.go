@@ -30,7 +30,8 @@ signal. Whatever the command leaves running ends with it.
 The command can say 'paperplane world block ...' and the like: ` + remote.Variable + `
 leads to the world. SIGTERM is passed on, and kills after 10s; a second one kills
 at once. Ctrl-C is the command's to answer.`,
-		Example: `  paperplane world run --scenario tspu-2025 --skip 7h --isp mts -- curl -m 5 http://telegram.lab/
+		Example: `  paperplane world run --scenario tspu-2025 --skip 7h -- sh -c \
+    'curl -sS -m 5 -o big -x "$(paperplane world launch --cloud hetzner)" http://telegram.lab/bytes/100000'
   paperplane world run --scenario ./mine.yaml -- go test ./...`,
 		Args: needCommand,
 		RunE: func(cmd *cobra.Command, args []string) error {

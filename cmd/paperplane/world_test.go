@@ -59,19 +59,23 @@ func TestWorldUsage(t *testing.T) {
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			code, stdout, stderr := call(t, "", strings.Fields(c.args)...)
-			if code != 2 || stdout != "" || stderr != c.want+"\n" {
+			want := 2
+			if strings.HasPrefix(c.args, "world run") || strings.HasPrefix(c.args, "world exec") {
+				want = 125
+			}
+			if code != want || stdout != "" || stderr != c.want+"\n" {
 				t.Errorf("status %d, stdout %q, stderr\n  %s want\n  %s\n", code, stdout, stderr, c.want)
 			}
 		})
 	}
 	// What is wrong in a file is told with its place.
 	code, stdout, stderr := call(t, "", "world", "run", "--scenario", bad, "true")
-	if code != 2 || stdout != "" || !strings.Contains(stderr, "bad.yaml:2:1") {
+	if code != 125 || stdout != "" || !strings.Contains(stderr, "bad.yaml:2:1") {
 		t.Errorf("status %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	missing := filepath.Join(t.TempDir(), "missing.yaml")
 	code, _, stderr = call(t, "", "world", "run", "--scenario", missing, "true")
-	if want := "paperplane world run: open " + missing + ": no such file or directory\n"; code != 1 || stderr != want {
+	if want := "paperplane world run: open " + missing + ": no such file or directory\n"; code != 125 || stderr != want {
 		t.Errorf("status %d, stderr %q, want %q", code, stderr, want)
 	}
 }
@@ -216,8 +220,12 @@ func TestSite(t *testing.T) {
 // TestEnvironment: a program inside finds its own world, not the one around it.
 func TestEnvironment(t *testing.T) {
 	t.Setenv("PAPERPLANE_WORLD_SOCKET", "/outer")
+	t.Setenv("PAPERPLANE_KERNEL_INSIDE", "1")
 	n := 0
 	for _, v := range environment("/inner") {
+		if strings.HasPrefix(v, "PAPERPLANE_KERNEL_") {
+			t.Errorf("a program inside is told %s", v)
+		}
 		if strings.HasPrefix(v, "PAPERPLANE_WORLD_SOCKET=") {
 			n++
 			if v != "PAPERPLANE_WORLD_SOCKET=/inner" {

@@ -134,6 +134,9 @@ func (s *Server) add(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !in.Until.IsZero() && !in.Until.After(time.Now()) {
+		return nil, errors.New("until: must be in the future")
+	}
 	id, err := i.Add(rule)
 	if err != nil {
 		return nil, err

@@ -56,13 +56,16 @@ type Cycle struct {
 // maxCycle is a year: what is longer is no cycle.
 const maxCycle = 366 * 24 * time.Hour
 
+// minCycle is a second: each turn costs the world work.
+const minCycle = time.Second
+
 func (c Cycle) cycle() (blocker.Cycle, error) {
 	if c == (Cycle{}) {
 		return blocker.Cycle{}, nil
 	}
 	every, on := seconds(c.Every), seconds(c.On)
-	if c.Every > maxCycle.Seconds() || c.On > c.Every || every <= 0 || on <= 0 {
-		return blocker.Cycle{}, errors.New("must be on for on_seconds of every_seconds, at most a year")
+	if c.Every > maxCycle.Seconds() || c.Every < minCycle.Seconds() || c.On > c.Every || on <= 0 {
+		return blocker.Cycle{}, errors.New("must be on for on_seconds of every_seconds, at least a second and at most a year")
 	}
 	return blocker.Cycle{Start: c.Start, Every: every, On: on}, nil
 }

@@ -108,6 +108,10 @@ func private(path string) (*os.File, error) {
 		switch {
 		case !ok || int(stat.Uid) != os.Getuid():
 			err = fmt.Errorf("%s belongs to somebody else: choose another directory", path)
+		case info.Mode().Perm()&0o077 != 0 && (info.Mode()&fs.ModeSticky != 0 || here(info)):
+			// To close these would hurt others.
+			err = fmt.Errorf("others can enter %s: put it into a directory of its own, which is made: %s",
+				path, filepath.Join(path, "paperplane", "world"))
 		case info.Mode().Perm()&0o077 != 0:
 			err = fmt.Errorf("others can enter %s: 'chmod 700' it, or choose another directory", path)
 		}
@@ -117,6 +121,12 @@ func private(path string) (*os.File, error) {
 		return nil, err
 	}
 	return dir, nil
+}
+
+// here reports whether a directory is the working directory.
+func here(dir fs.FileInfo) bool {
+	wd, err := os.Stat(".")
+	return err == nil && os.SameFile(wd, dir)
 }
 
 // within is a path in an open directory. It is also short, as an address of a

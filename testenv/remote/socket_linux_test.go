@@ -127,6 +127,15 @@ func TestUnsafePlaces(t *testing.T) {
 	}
 	refused(filepath.Join(open, "world"), "others can enter "+open)
 
+	// Nobody is told to close what is for all.
+	shared := own(t)
+	if err := os.Chmod(shared, 0o777|fs.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	refused(filepath.Join(shared, "world"), "put it into a directory of its own, which is made: "+filepath.Join(shared, "paperplane", "world"))
+	t.Chdir(open)
+	refused("world", "put it into a directory of its own, which is made: paperplane/world")
+
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(own(t), link); err != nil {
 		t.Fatal(err)
