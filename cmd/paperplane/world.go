@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -82,7 +83,7 @@ func (f *worldFlags) ispFlag(cmd *cobra.Command, usage string) {
 	// It fails only for a flag that does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("isp", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		var names []string
-		if w, err := f.client().World(cmd.Context()); err == nil {
+		if w, err := f.glance(cmd); err == nil {
 			for _, i := range w.ISPs {
 				names = append(names, i.Name)
 			}
@@ -117,6 +118,14 @@ func (f *worldFlags) path() string {
 	return remote.Socket()
 }
 
+// glance is what completion has of the world: who waits for a key does not wait
+// for a world that hangs.
+func (f *worldFlags) glance(cmd *cobra.Command) (remote.World, error) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), time.Second)
+	defer cancel()
+	return f.client().World(ctx)
+}
+
 func (f *worldFlags) client() *remote.Client { return remote.NewClient(f.path()) }
 
 // needISP refuses what does not say where.
@@ -141,7 +150,7 @@ func (f *worldFlags) isps(ctx context.Context) (names []string, err error) {
 
 // completeClouds and completeHosts are for what takes these.
 func (f *worldFlags) completeClouds(cmd *cobra.Command, _ []string, _ string) (names []string, _ cobra.ShellCompDirective) {
-	if w, err := f.client().World(cmd.Context()); err == nil {
+	if w, err := f.glance(cmd); err == nil {
 		for _, c := range w.Clouds {
 			names = append(names, c.Name)
 		}
@@ -150,7 +159,7 @@ func (f *worldFlags) completeClouds(cmd *cobra.Command, _ []string, _ string) (n
 }
 
 func (f *worldFlags) completeHosts(cmd *cobra.Command, _ []string, _ string) (names []string, _ cobra.ShellCompDirective) {
-	if w, err := f.client().World(cmd.Context()); err == nil {
+	if w, err := f.glance(cmd); err == nil {
 		for _, h := range w.Hosts {
 			if h.Name != "" {
 				names = append(names, h.Name)

@@ -127,7 +127,8 @@ func worldExecCommand(p *program) *cobra.Command {
 		Short: "Run a command in a running world",
 		Long: `Run a command at an ISP of a running world, or on one of its machines: a bare one
 that 'launch --bare' gave, an endpoint's, or a destination's, by its name. There a
-server must bind the machine's own address. Input and output are passed on, signals
+server must bind the machine's own address: one that binds all of them answers in
+the place of every machine, destinations too. Input and output are passed on, signals
 too; the exit status is the command's, as with 'run'. Whatever the command leaves
 running ends with it, and it ends with this.`,
 		Example: `  paperplane world exec --isp mts -- curl -m 5 http://site.lab/

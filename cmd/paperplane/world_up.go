@@ -146,7 +146,7 @@ func worldReleaseCommand(*program) *cobra.Command {
 	f := &worldFlags{}
 	cmd := &cobra.Command{
 		Use:               "release ADDRESS... [flags]",
-		Short:             "Give machines back: they fall silent, whatever runs on them",
+		Short:             "Give machines back: they fall silent, and what runs on them ends",
 		ValidArgsFunction: f.completeHosts,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {

@@ -266,6 +266,8 @@ func (s *Server) release(_ http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, &Error{http.StatusConflict, h.Name() + " is a destination: only machines of clouds can be given back"}
 	}
 	h.Release()
+	// The next machine at that address is none of theirs.
+	s.endAt(h)
 	s.log().Info("machine given back", "addr", h.Addr())
 	return nil, nil
 }

@@ -51,6 +51,12 @@ func (s *Server) Start(at Place, p guest.Program) (*guest.Process, error) {
 	if p.Logger == nil {
 		p.Logger = s.log()
 	}
+	var host *testenv.Host
+	if at.Host != "" {
+		if host, err = s.host(at.Host); err != nil {
+			return nil, err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -61,9 +67,9 @@ func (s *Server) Start(at Place, p guest.Program) (*guest.Process, error) {
 		return nil, err
 	}
 	if s.programs == nil {
-		s.programs = make(map[*guest.Process]struct{})
+		s.programs = make(map[*guest.Process]*testenv.Host)
 	}
-	s.programs[q] = struct{}{}
+	s.programs[q] = host
 	s.running.Go(func() {
 		q.Wait()
 		s.mu.Lock()
@@ -135,6 +141,19 @@ func (s *Server) program(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.attend(w, p)
+}
+
+// endAt ends the programs on a machine, and waits for that.
+func (s *Server) endAt(h *testenv.Host) {
+	var running []*guest.Process
+	s.mu.Lock()
+	for p, at := range s.programs {
+		if at == h {
+			running = append(running, p)
+		}
+	}
+	s.mu.Unlock()
+	end(running)
 }
 
 // end ends programs, first in a friendly way.

@@ -34,8 +34,8 @@ type Server struct {
 
 	mu       sync.Mutex
 	closed   bool
-	programs map[*guest.Process]struct{}
-	waiting  map[net.Conn]struct{} // of whose programs the streams have not come
+	programs map[*guest.Process]*testenv.Host // nil: at an ISP
+	waiting  map[net.Conn]struct{}            // of whose programs the streams have not come
 	names    map[*testenv.ISP]io.Closer
 }
 

@@ -227,6 +227,9 @@ func dial(ctx context.Context, path string) (net.Conn, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNoWorld(path)
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("the world at %s is run by another user", path)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -235,6 +238,9 @@ func dial(ctx context.Context, path string) (net.Conn, error) {
 	c, err := d.DialContext(ctx, "unix", within(dir, path))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, errNoWorld(path)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("the world at %s is run by another user", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("world at %s: %w", path, err)
