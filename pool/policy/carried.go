@@ -35,7 +35,7 @@ func (g *Group) carried(i int, x Examination) {
 	case r.refusals >= enoughRefusals && x.Egress != Answered,
 		x.Down.Outcome == None && x.Up.Outcome == None && r.stops.n > 0:
 		g.judgeByTraffic(i, x.At)
-	case r.stops.beyond(x.Size):
+	case r.stops.beyond(x.Size) && r.looks < patientLooks: // a look may be cut short of it by its budget
 		r.larger = true
 		g.lookAgain(i, x.At, Carry)
 	case g.damned(i, x.At):
@@ -138,14 +138,11 @@ func (g *Group) carriedBadly(i int, x Examination, c Conclusion) {
 		}
 	default:
 		// Thrice reset, or slow beside others, is no chance; where others are many
-		// times as fast, twice; and where two flows at once are that slow, as a
-		// client's was before, once.
+		// times as fast, twice. Once never is: one gap in the line makes all flows of a
+		// look slow together.
 		r.broken++
 		if c.Cause == Slowed && max(x.excess(x.Down), x.excess(x.Up)) >= 4*comparedTo {
 			r.broken++
-			if max(x.Down.slowFlows(), x.Up.slowFlows()) > 1 && x.Loss <= muchLoss && x.Asked.Sub(r.trickled) < trickleLasts {
-				r.broken++
-			}
 		}
 		sure = r.broken >= 3
 		r.compare = c.Cause == Slowed
@@ -182,19 +179,6 @@ func (g *Group) confirmed(i int, cause Outcome, now time.Time) {
 		return
 	}
 	g.condemn(i, now, Conclusion{Frozen, Stalled, .98, r.stops.String() + ", while greetings are answered"})
-}
-
-// trickleLasts is for how long a client's flow that was slow, or stopped for a while,
-// bears out an examination.
-const trickleLasts = 10 * time.Second
-
-// slowFlows is how many flows were too slow once the burst was over that a policer
-// lets pass. Where the line fails for a moment all flows are slow from the beginning.
-func (p Passage) slowFlows() int {
-	if p.Outcome != Slowed || p.After == 0 {
-		return 0
-	}
-	return max(p.Stopped, 1)
 }
 
 // patientLooks is how many looks that were not enough are made before one that

@@ -124,9 +124,9 @@ func concludeCarried(x Examination) Conclusion {
 		return Conclusion{Alive, None, surest, fmt.Sprintf("carried %s down and %s up", kib(x.Down.Bytes), kib(x.Up.Bytes))}
 	case x.Down.Outcome == Answered:
 		return Conclusion{Alive, None, surest, "carried " + kib(x.Down.Bytes)}
-	case x.Up.Outcome == Answered && x.Down.Outcome == None:
+	case (x.Up.Outcome == Answered || x.Up.Outcome == Slowed) && x.Down.Outcome == None:
 		return Conclusion{Alive, None, surest, "carried " + kib(x.Up.Bytes) + " up"}
-	case x.Down.Outcome == Slowed || x.Up.Outcome == Slowed:
+	case x.Down.Outcome == Slowed:
 		return Conclusion{Unknown, Slowed, 0, fmt.Sprintf("slow, %s/s, with nothing to compare it to", kib(int64(x.Down.Rate)))}
 	case x.Egress == Answered:
 		return Conclusion{Alive, None, .95, "answers the greeting, and reaches another endpoint; no probe target, so nothing was carried"}
@@ -149,6 +149,9 @@ func concludePassage(x Examination, p Passage, way string) (Conclusion, bool) {
 	case None:
 		return Conclusion{}, false
 	case Answered, Slowed:
+		if way == "up" {
+			return Conclusion{}, false // see [Examination.slow]
+		}
 		return concludeRate(x, p, way)
 	case Refused:
 		return Conclusion{NoEgress, Refused, .95, fmt.Sprintf("answers, but reaches no destination (reply %d)", p.Reply)}, true

@@ -85,8 +85,9 @@ type Record struct {
 	// lulls and trickles are the pauses in which flows that stop for a while, and slow
 	// ones, raise no suspicion.
 	lulls, trickles hush
-	// trickled is when a client's flow was last slow, or stopped for a while.
-	trickled time.Time
+	// unheard is the pause in which refusals that nobody contradicts are not looked
+	// into: some clients ask for what is long gone all day.
+	unheard hush
 	// examine is when it is next to be examined, zero for never; examining is
 	// true while an examination runs. retest is the present backoff.
 	examine   time.Time
@@ -94,6 +95,8 @@ type Record struct {
 	examining bool
 	// rtt is the latest round trip that an examination has seen.
 	rtt time.Duration
+	// nearest is the shortest of them: what its way takes without a queue.
+	nearest time.Duration
 	// thorough is whether the latest examination was one of an endpoint in doubt.
 	thorough bool
 	// begun is when the latest examination was begun, perhaps beside a running

@@ -25,6 +25,9 @@ func (g *Group) Examined(i int, x Examination, controls []Control) {
 	r.Exposed = true
 	if x.RTT > 0 {
 		r.rtt = x.RTT
+		if r.nearest == 0 || x.RTT < r.nearest {
+			r.nearest = x.RTT
+		}
 		r.took(x.RTT, x.At)
 	}
 	g.learnLoss(i, &x)

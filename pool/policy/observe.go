@@ -172,7 +172,6 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		// be what silenced the stream.
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Stalled:
-		r.trickled = ev.At
 		if g.stopped(ev.Destination, i, ev.At) {
 			g.lookInto(i, ev.At)
 			return
@@ -195,13 +194,14 @@ func (g *Group) observeTransfer(i int, ev Evidence) {
 		if ev.At.Before(r.trickles.until) || ev.Rate > 0 && r.rtt > 0 && ev.Rate >= doubtBelow*g.allowed(i, ev.At) {
 			return
 		}
-		r.compare, r.trickled = true, ev.At
+		r.compare = true
 		g.examineAt(i, ev.At, Carry)
 	case ev.Outcome == Refused:
 		if !ev.Elsewhere {
 			// Nobody else has granted it either. One destination after the other is
 			// looked into: does it reach anything?
-			if r.refuses(ev.Destination) {
+			if r.refuses(ev.Destination) && !ev.At.Before(r.unheard.until) {
+				r.unheard.begin(ev.At, g.limits.MuteMin, g.limits.MuteMax)
 				g.lookInto(i, ev.At)
 			}
 			return

@@ -6,7 +6,8 @@ import "time"
 // does not fit is lost, of all of them together. That is no endpoint's doing, and
 // many failures in a row are then no chance, but one queue.
 const (
-	// tardy is how long an answer takes that is late by any measure.
+	// tardy is how long an answer takes at least that is late; where the way itself is
+	// long, it is three times as long as the way has been.
 	tardy = ShortestSilence
 	// tardyLasts is for how long it counts.
 	tardyLasts = 5 * time.Second
@@ -39,7 +40,7 @@ func (g *Group) queued(i int, now time.Time) bool {
 
 // took notes for how long an answer was waited for.
 func (r *Record) took(d time.Duration, at time.Time) {
-	if d >= tardy {
+	if d >= max(tardy, 3*r.nearest) {
 		r.tardy = later(r.tardy, at)
 	}
 }

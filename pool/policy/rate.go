@@ -13,8 +13,11 @@ import (
 const (
 	throttledBelow = .25
 	comparedTo     = 4
+	// leastCompared is how much of the other must have come, in bytes, for a rate.
+	leastCompared = 24 << 10
 	// fairShare is the share of what its own path allows that the other must have
-	// carried: where all fall short of it there is a queue, or a line with no more room.
+	// carried, unless it was 16 times as fast: where all fall short of it there is a
+	// queue, or a line with no more room.
 	fairShare = .3
 	// doubtBelow is the share of what a path allows in the long run below which a
 	// client's flow is a doubt.
@@ -96,18 +99,12 @@ func concludeRate(x Examination, p Passage, way string) (Conclusion, bool) {
 		kib(int64(p.Rate)), way, kib(int64(allowed)), kib(int64(x.Usual)))}, true
 }
 
-// slow says whether a transfer was so slow that it should be compared with
-// another.
+// slow says whether a download was so slow that it should be compared with another.
+// Uploads are not judged by their rate: on most lines they are slower, and what is
+// compared is a download.
 func (x Examination) slow() bool {
-	for _, p := range []Passage{x.Down, x.Up} {
-		if p.Outcome == Slowed {
-			return true
-		}
-		if p.Outcome == Answered && p.Rate > 0 && x.RTT > 0 && p.Rate < throttledBelow*x.allowed(p) {
-			return true
-		}
-	}
-	return false
+	p := x.Down
+	return p.Outcome == Slowed || p.Outcome == Answered && p.Rate > 0 && x.RTT > 0 && p.Rate < throttledBelow*x.allowed(p)
 }
 
 // allowed is what the path allows for as much as was asked for; of what was ended
@@ -143,8 +140,11 @@ func (x Examination) excess(p Passage) float64 {
 	rate := max(p.Rate, 1)
 	times := x.Usual / rate
 	if x.UsualRTT > 0 {
+		if x.UsualBytes < leastCompared {
+			return 0
+		}
 		usual := x.Usual / Allowed(max(x.UsualBytes, 1), max(x.UsualRTT, shortest), segments(x.Loss))
-		if usual < fairShare {
+		if usual < fairShare && times < 4*comparedTo {
 			return 0
 		}
 		times = min(times, min(usual, 1)*x.allowed(p)/rate)

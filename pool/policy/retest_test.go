@@ -198,3 +198,26 @@ func TestDeniedIsAskedSeldom(t *testing.T) {
 		})
 	}
 }
+
+// Clients that ask for what is gone all day do not have an endpoint looked into all
+// day.
+func TestRefusalsOfTheDead(t *testing.T) {
+	d := newDriver(t, 8, policy.Limits{}, 7)
+	d.traffic(500 * time.Millisecond)
+	d.run(time.Minute)
+	i := d.group.Slots()[0]
+	at := d.since()
+	for n := range 600 {
+		d.see(i, policy.Request, policy.Refused, func(ev *policy.Evidence) { ev.Destination = uint64(1000 + n) })
+		d.run(time.Second)
+	}
+	looks := 0
+	for _, e := range d.entries(policy.Examine, at) {
+		if e.Endpoint == i && e.Depth == policy.Carry {
+			looks++
+		}
+	}
+	if looks == 0 || looks > 12 {
+		t.Errorf("looked into %d times in 10 minutes", looks)
+	}
+}
