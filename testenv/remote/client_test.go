@@ -321,7 +321,7 @@ func TestRefusals(t *testing.T) {
 		{"no share", rule(remote.Rule{Probability: 2, Do: "drop"}), 400, "probability: must be from 0 to 1, got 2"},
 		{"no way", rule(remote.Rule{Direction: "left", Do: "drop"}), 400, `direction: must be up or down, or left out for both, got "left"`},
 		{"over before it begins", rule(remote.Rule{From: time.Unix(2, 0), Until: time.Unix(1, 0), Do: "drop"}), 400, "until: must be after from"},
-		{"on for longer than it lasts", rule(remote.Rule{Cycle: remote.Cycle{Every: 1, On: 2}, Do: "drop"}), 400, "cycle: must be on for on_seconds of every_seconds, at most a year"},
+		{"on for longer than it lasts", rule(remote.Rule{Cycle: remote.Cycle{Every: 1, On: 2}, Do: "drop"}), 400, "cycle: must be on for on_seconds of every_seconds, at least a second and at most a year"},
 		{"an ID", rule(remote.Rule{ID: 3, Do: "drop"}), 400, "id, registry, listed and idle are the world's to say: leave them out"},
 		{"one of several", func() error {
 			_, err := r.Replace(t.Context(), "mts", []remote.Rule{{Do: "drop"}, {Do: "reset:1"}})
