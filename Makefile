@@ -33,7 +33,7 @@ race: ## run all tests with the race detector
 # repetitions, and of the failure table what the backend does not matter to.
 KERNEL_PACKAGES := testenv/kernel testenv/conformance testenv/worldtest testenv relay/failure cmd/paperplane/internal/failure
 KERNEL_PARALLEL ?= $(if $(SHORT),6,12)
-KERNEL_RUN_relay/failure := $(if $(SHORT),^Test(OneEndpoint(Dropped|Reset|Frozen)|OneProcessHangs|WholePrefixAtOnce|OwnNetworkDown)$$,^Test)
+KERNEL_RUN_relay/failure := $(if $(SHORT),^Test(OneEndpoint(Dropped|Reset|Frozen)|OneProcessHangs|WholePrefixAtOnce)$$,^Test)
 KERNEL_RUN_testenv := ^Test
 
 kernel: $(KERNEL_PACKAGES:%=kernel/%) ## run tests in worlds on the kernel, and say how long they take (SHORT=1: a few minutes)
