@@ -106,7 +106,7 @@ func TestNotFound(t *testing.T) {
 func TestNames(t *testing.T) {
 	before, err := os.ReadFile("/etc/hosts")
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	names := guest.Names{Hosts: "149.154.160.1 site.lab\n", Resolver: "nameserver 127.0.0.1\n"}
 	code, out := run(t, guest.Program{Names: names}, "cat /etc/hosts /etc/resolv.conf; grep ^hosts: /etc/nsswitch.conf; ls /proc/$$/exe")
